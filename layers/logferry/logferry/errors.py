@@ -52,3 +52,11 @@ class DeliveryError(LogferryError):
 
 class CollectionIncompleteError(LogferryError):
     """At least one window of a collection failed, after every other one was tried."""
+
+
+class Throttled(Exception):  # noqa: N818 - no error: it never leaves a function, the state machine waits
+    """The vendor asks for patience: a 429, or a 503 with a delay. `seconds` is how long it asked for."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the vendor asks to wait {seconds:g} s")
+        self.seconds = seconds
