@@ -1,0 +1,108 @@
+"""Who may work on an export: one live execution at a time, and no job is asked for twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from logferry.errors import DeliveryError
+from logferry.row import RowState
+from logferry.table import FencedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from logferry.ledger import Ledger
+    from logferry.request import ExportRequest
+    from logferry.row import Row
+
+TRIES = 20
+"""Each lost race means that another execution made progress; 50 at once settle within a few rounds."""
+
+JOB = ("job_id", "submitted_at", "polls", "submits", "intended_at")
+"""What a row says of a job at the vendor."""
+
+
+class Verdict(StrEnum):
+    """What an execution that asks for an export is told."""
+
+    WORK = "WORK"
+    """The row is yours; where it is SUBMITTED, the job is there to be waited for."""
+
+    DUPLICATE = "DUPLICATE"
+    """Another live execution works on it."""
+
+    ANNOUNCE = "ANNOUNCE"
+    """It has landed, and nobody was told: the row is yours."""
+
+    LANDED = "LANDED"
+    """It has landed and was announced."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One execution's wish to work on one export.
+
+    `alive` tells whether an execution still runs: that decides, no clock does. A job younger than
+    `adoptable_for` is adopted.
+    """
+
+    ledger: Ledger
+    request: ExportRequest
+    execution: str
+    alive: Callable[[str], bool]
+    adoptable_for: timedelta
+
+    def settle(self) -> tuple[Verdict, Row, str | None]:
+        """Give the verdict, the row, and the id of a job that was dropped: the caller releases it.
+
+        Raises DeliveryError when DynamoDB fails.
+        """
+        for _ in range(TRIES):
+            row = self.ledger.read(self.request)
+            try:
+                if row is None:
+                    return Verdict.WORK, self.ledger.create(self.request, self.execution), None
+                if row.state is RowState.LANDED:
+                    return self._landed(row)
+                if row.state is not RowState.FAILED:
+                    if row.owner == self.execution:
+                        return Verdict.WORK, row, None
+                    if self.alive(row.owner):
+                        return Verdict.DUPLICATE, row, None
+                return self._inherit(row)
+            except FencedError:
+                continue
+        raise DeliveryError("the ledger's row of this export changes all the time; start it again")
+
+    def _landed(self, row: Row) -> tuple[Verdict, Row, str | None]:
+        landed_here = row.owner == self.execution and row.item.get("landed_attempt") == row.attempt
+        if landed_here or not self.request.refresh:
+            if row.notified:
+                return Verdict.LANDED, row, None
+            if landed_here:
+                return Verdict.ANNOUNCE, row, None
+        if not row.notified and self.alive(row.owner):
+            return Verdict.DUPLICATE, row, None
+        if self.request.refresh:
+            return Verdict.WORK, self._take(row, RowState.CLAIMED, forget=JOB), None
+        return Verdict.ANNOUNCE, self._take(row, RowState.LANDED), None
+
+    def _inherit(self, row: Row) -> tuple[Verdict, Row, str | None]:
+        """Take over what a dead or failed execution left: its job, its doubts, or nothing."""
+        if row.landed and not self.request.refresh:
+            # A refresh died on an export that had landed: what is there is good.
+            verdict = Verdict.LANDED if row.notified else Verdict.ANNOUNCE
+            return verdict, self._take(row, RowState.LANDED, forget=JOB), row.job_id
+        age = self.ledger.now() - row.submitted_at if row.submitted_at else None
+        if row.job_id and age is not None and age < self.adoptable_for and not self.request.refresh:
+            return Verdict.WORK, self._take(row, RowState.SUBMITTED), None
+        in_doubt = row.state is RowState.CLAIMED and "intended_at" in row.item
+        forget = ("job_id", "submitted_at", "polls") if in_doubt else JOB
+        return Verdict.WORK, self._take(row, RowState.CLAIMED, forget=forget), row.job_id
+
+    def _take(self, row: Row, state: RowState, forget: tuple[str, ...] = ()) -> Row:
+        refresh = self.request.refresh
+        return self.ledger.take(row, self.execution, state=state, refresh=refresh, remove=forget)

@@ -1,0 +1,83 @@
+"""One export as the ledger holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class RowState(StrEnum):
+    """Where an export stands."""
+
+    CLAIMED = "CLAIMED"
+    SUBMITTED = "SUBMITTED"
+    LANDED = "LANDED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One export in the ledger; `item` is the whole row as it is stored, for what has no property here."""
+
+    item: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> RowState:
+        """Give where the export stands."""
+        return RowState(self.item["state"])
+
+    @property
+    def owner(self) -> str:
+        """Give the ARN of the execution that works, or last worked, on it."""
+        return str(self.item["owner"])
+
+    @property
+    def attempt(self) -> int:
+        """Count the executions that claimed this export, the owner included."""
+        return int(self.item["attempt"])
+
+    @property
+    def submits(self) -> int:
+        """Count the POSTs for the current job that the vendor may have accepted."""
+        return int(self.item.get("submits", 0))
+
+    @property
+    def polls(self) -> int:
+        """Count the status replies over the current job's life."""
+        return int(self.item.get("polls", 0))
+
+    @property
+    def job_id(self) -> str | None:
+        """Give the vendor's job, or None where there is none to wait for."""
+        return self.item.get("job_id")
+
+    @property
+    def submitted_at(self) -> datetime | None:
+        """Give the time at which the job was accepted."""
+        text = self.item.get("submitted_at")
+        return datetime.fromisoformat(text) if text else None
+
+    @property
+    def claimed_at(self) -> datetime:
+        """Give the time of the claim: deadlines count from it."""
+        return datetime.fromisoformat(self.item["claimed_at"])
+
+    @property
+    def landed(self) -> bool:
+        """Tell whether an object of this export is under its key, whatever became of a later refresh."""
+        return "landed_at" in self.item
+
+    @property
+    def notified(self) -> bool:
+        """Tell whether the landing was announced."""
+        return "notified_at" in self.item
+
+    @property
+    def failures(self) -> int:
+        """Count the failures since the last landing."""
+        return int(self.item.get("failures", 0))
