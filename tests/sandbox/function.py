@@ -1,0 +1,82 @@
+"""One Lambda function as the template describes it, and what one call of it gives."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PAYLOAD_LIMIT = 6 * 1024 * 1024
+"""Bytes of a synchronous request or reply: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+ASYNC_PAYLOAD_LIMIT = 1024 * 1024
+"""Bytes of an asynchronous request; the same page."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """What the runtime must know; `timeout` in seconds, `memory` in MiB, `code` the folder of `CodeUri`."""
+
+    logical_id: str
+    name: str
+    arn: str
+    code: Path
+    handler: str
+    timeout: float = 3.0
+    memory: int = 128
+    environment: Mapping[str, str] = field(default_factory=dict)
+    layers: tuple[Path, ...] = ()
+    reserved_concurrency: int | None = None
+    dead_letter_arn: str | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the Invoke API answers: `error` is the value of `X-Amz-Function-Error`, `status` the HTTP status.
+
+    With a status of 400 and more the call itself failed (`code` is then AWS's exception name) and no function
+    error is set: docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.
+    """
+
+    payload: bytes
+    error: str | None = None
+    status: int = 200
+    code: str | None = None
+
+    @classmethod
+    def function_error(cls, error_type: str, message: str) -> Reply:
+        """Give the reply of a function that did not return: it died, was killed, or ran out of time."""
+        document = {"errorType": error_type, "errorMessage": message}
+        return cls(json.dumps(document).encode(), error="Unhandled")
+
+    @classmethod
+    def service_error(cls, status: int, code: str, message: str) -> Reply:
+        """Give the reply of a call that Lambda itself refuses or fails."""
+        return cls(json.dumps({"Type": "Service", "Message": message}).encode(), status=status, code=code)
+
+    @property
+    def error_type(self) -> str | None:
+        """The name that Step Functions matches on: the exception's class, or `Runtime.ExitError` and the like."""
+        if not self.error:
+            return None
+        try:
+            return str(json.loads(self.payload)["errorType"])
+        except (ValueError, KeyError, TypeError):
+            return self.error
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One finished call, for tests and the live view; times are seconds since the epoch, `peak` is MiB."""
+
+    function: str
+    request_id: str
+    started: float
+    ended: float
+    cold: bool
+    peak: int
+    reply: Reply
+    process: str
