@@ -97,9 +97,10 @@ class Ledger:
             row, changes, remove=("intended_at",), states=(RowState.CLAIMED,), same=("submits",)
         )
 
-    def submitted(self, row: Row, job_id: str) -> Row:
-        """Write down the job that the vendor accepted."""
+    def submitted(self, row: Row, job_id: str, *, ready: bool) -> Row:
+        """Write down the job that the vendor accepted, and whether it is `ready` at once."""
         changes = {
+            "ready": ready,
             "state": RowState.SUBMITTED,
             "job_id": job_id,
             "submitted_at": self._stamp(),
@@ -109,9 +110,9 @@ class Ledger:
             row, changes, remove=("intended_at",), states=(RowState.CLAIMED,), same=("submits",)
         )
 
-    def polled(self, row: Row) -> Row:
-        """Count a status reply."""
-        return self._write(row, {"polls": row.polls + 1}, states=(RowState.SUBMITTED,))
+    def polled(self, row: Row, polls: int) -> Row:
+        """Write down how many status replies the job has had."""
+        return self._write(row, {"polls": polls}, states=(RowState.SUBMITTED,))
 
     def fetching(self, row: Row) -> Row:
         """Enter fetch: from here on an earlier call of the same execution, still running, is fenced off."""
@@ -136,17 +137,21 @@ class Ledger:
         return self._write(row, {"notified_at": self._stamp()}, states=(RowState.LANDED,))
 
     def failed(self, row: Row, error: str, cause: str, *, keep_job: bool) -> Row:
-        """Give the export up for this attempt; an earlier landing stays LANDED, a dead job is forgotten."""
-        state = RowState.LANDED if row.landed else RowState.FAILED
+        """Give the export up for this attempt, which counts as one failure however often this is called.
+
+        An earlier landing stays LANDED; a job that is not kept is never adopted.
+        """
         changes = {
-            "state": state,
+            "state": RowState.LANDED if row.landed else RowState.FAILED,
             "error": error,
             "cause": cause,
             "failed_at": self._stamp(),
-            "failures": row.failures + 1,
+            "failed_attempt": row.attempt,
+            "failures": row.failures + (row.item.get("failed_attempt") != row.attempt),
         }
         remove = ("intended_at",) if keep_job else ("intended_at", "job_id", "submitted_at")
-        return self._write(row, changes, remove=remove, states=(RowState.CLAIMED, RowState.SUBMITTED))
+        working = (RowState.CLAIMED, RowState.SUBMITTED, RowState.FAILED)
+        return self._write(row, changes, remove=remove, states=working)
 
     # ---- what was announced
 

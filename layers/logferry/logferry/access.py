@@ -1,0 +1,115 @@
+"""The credentials of a connection at work: the token, kept and renewed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from logferry.connection import Connection
+from logferry.errors import AuthenticationError, SourceUnavailableError
+from logferry.http import NotJsonError, UnansweredError, send
+from logferry.request import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from logferry.connection import Rules, TokenRequest
+    from logferry.http import Reply
+
+TOKEN_MARGIN = 60
+"""Seconds before its end at which a token is replaced: a request must not outlive it."""
+
+
+@dataclass
+class Access:
+    """The credentials of one connection while a function runs: loaded once, renewed at most once.
+
+    `secret(name, fresh=…)` gives the secret's text; `tokens` keeps tokens between calls.
+    """
+
+    name: str
+    rules: Rules
+    secret: Callable[..., str]
+    tokens: dict[str, tuple[str, float]]
+    clock: Callable[[], float] = time.time
+    renewed: bool = False
+
+    def __post_init__(self) -> None:
+        self.connection = Connection.parse(self.name, self.secret(self.name, fresh=False), self.rules)
+
+    def headers(self) -> Mapping[str, str]:
+        """Give the headers that authenticate a request to the connection's own origin.
+
+        Raises AuthenticationError where no token is given, SourceUnavailableError where the token endpoint
+        does not answer, Throttled.
+        """
+        auth = self.rules.auth[self.connection.auth["type"]]
+        return auth.headers(self.connection, self._token(auth.token) if auth.token else "")
+
+    def renew(self) -> bool:
+        """Fetch secret and token afresh; False when that was done already."""
+        if self.renewed:
+            return False
+        self.renewed = True
+        self.tokens.pop(self._cache_key, None)
+        self.connection = Connection.parse(self.name, self.secret(self.name, fresh=True), self.rules)
+        self.tokens.pop(self._cache_key, None)
+        return True
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Give every value that must never be seen, tokens included."""
+        return (*self.connection.secrets, *(token for token, _ in self.tokens.values()))
+
+    @property
+    def _cache_key(self) -> str:
+        return digest([self.name, self.connection.base_url, dict(self.connection.auth)])
+
+    def _token(self, how: Callable[[Connection], TokenRequest]) -> str:
+        token, expires = self.tokens.get(self._cache_key, ("", 0.0))
+        if token and self.clock() < expires:
+            return token
+        try:
+            token, lifetime = self._ask(how(self.connection))
+        except AuthenticationError:
+            # A rotated secret looks just like this: once, with what Secrets Manager holds now.
+            if not self.renew():
+                raise
+            token, lifetime = self._ask(how(self.connection))
+        margin = min(TOKEN_MARGIN, lifetime / 2)
+        self.tokens[self._cache_key] = (token, self.clock() + lifetime - margin)
+        return token
+
+    def _ask(self, request: TokenRequest) -> tuple[str, float]:
+        host = urlsplit(request.url).netloc
+        try:
+            reply = send(
+                "POST",
+                request.url,
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+                body=urlencode(request.form).encode(),
+                basic=request.basic,
+            )
+        except UnansweredError as error:
+            raise error.unavailable(host) from None
+        return _read_token(reply, host, self.name, self.clock())
+
+
+def _read_token(reply: Reply, host: str, name: str, now: float) -> tuple[str, float]:
+    reply.check_patience(now)
+    if reply.unavailable:
+        raise SourceUnavailableError(f"the token endpoint {host} answered {reply.status}")
+    try:
+        document = reply.json()
+        token = document["access_token"]
+        lifetime = float(document.get("expires_in", 300))
+    except (NotJsonError, KeyError, TypeError, ValueError):
+        token, lifetime = None, 0.0
+    if not (isinstance(token, str) and token and token.isprintable()):
+        raise AuthenticationError(
+            f"connection {name}: the token endpoint {host} gave no token (HTTP {reply.status}); "
+            "check the credentials in the connection's secret"
+        )
+    return token, lifetime

@@ -1,0 +1,121 @@
+"""A vendor's API: authenticated calls, and what each status means."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from logferry.errors import (
+    AuthenticationError,
+    ConnectionConfigError,
+    InvalidRequestError,
+    SourceUnavailableError,
+    SubmitUncertainError,
+)
+from logferry.http import Reply, UnansweredError, send
+from logferry.redact import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from logferry.access import Access
+
+WORDS = 300
+"""How many characters of a vendor's own words an error repeats."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API of one connection. `permission` says what a 403 lacks."""
+
+    access: Access
+    permission: str
+    clock: Callable[[], float] = time.time
+
+    @property
+    def account(self) -> str:
+        """Give the tenant or space."""
+        return self.access.connection.account
+
+    def url(self, *segments: str, query: Mapping[str, str] | None = None) -> str:
+        """Build a URL on `base_url`, each segment percent-encoded whole."""
+        path = "/".join(quote(segment, safe="") for segment in segments)
+        return f"{self.access.connection.base_url}/{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        document: Any = None,
+        headers: Mapping[str, str] | None = None,
+        submit: bool = False,
+        missing: str | None = None,
+    ) -> Reply:
+        """Send a request with the connection's credentials, once more after a 401 with fresh ones.
+
+        `submit`: the request starts something, so that a lost reply is SubmitUncertainError. `missing`: what
+        a 404 means, said in an InvalidRequestError; without it a 404 is given back. Raises
+        AuthenticationError, ConnectionConfigError, InvalidRequestError, SourceUnavailableError, Throttled.
+        """
+        reply = self._send(method, url, document, headers or {}, submit=submit)
+        if reply.status == HTTPStatus.UNAUTHORIZED and self.access.renew():
+            reply = self._send(method, url, document, headers or {}, submit=submit)
+        if reply.status < HTTPStatus.MULTIPLE_CHOICES:
+            return reply
+        reply.check_patience(self.clock())
+        host = self.access.connection.host
+        if reply.unavailable:
+            if submit:
+                raise SubmitUncertainError(
+                    f"{host} answered {reply.status} to the submit: {self._words(reply)}"
+                )
+            raise SourceUnavailableError(f"{host} answered {reply.status}: {self._words(reply)}")
+        if reply.status == HTTPStatus.NOT_FOUND:
+            if missing is None:
+                return reply
+            raise InvalidRequestError(f"{missing} (404: {self._words(reply)})")
+        raise self._refusal(reply, host)
+
+    def _send(
+        self, method: str, url: str, document: Any, headers: Mapping[str, str], *, submit: bool
+    ) -> Reply:
+        headers = {**headers, **self.access.headers()}
+        body = None if document is None else json.dumps(document).encode()
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            return send(method, url, headers=headers, body=body)
+        except UnansweredError as error:
+            host = self.access.connection.host
+            if submit and error.sent:
+                raise SubmitUncertainError(f"no reply to the submit from {host}: {error}") from None
+            raise error.unavailable(host) from None
+
+    def _refusal(self, reply: Reply, host: str) -> Exception:
+        name = self.access.name
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            return AuthenticationError(
+                f"{host} refuses the credentials of connection {name}, fresh ones too (401): "
+                f"{self._words(reply)}; check the connection's secret"
+            )
+        if reply.status == HTTPStatus.FORBIDDEN:
+            return AuthenticationError(
+                f"{host} forbids this to connection {name} (403): {self._words(reply)}; {self.permission}"
+            )
+        if reply.status < HTTPStatus.BAD_REQUEST:
+            return ConnectionConfigError(
+                f"connection {name}: {host} answers with a redirect ({reply.status}); check base_url"
+            )
+        return InvalidRequestError(f"{host} refuses the request ({reply.status}): {self._words(reply)}")
+
+    def _words(self, reply: Reply) -> str:
+        return self.redact(reply.text) or "no words"
+
+    def redact(self, text: str) -> str:
+        """Cut a vendor's words short, without secrets."""
+        return redact(" ".join(text.split()), WORDS, self.access.secrets)

@@ -1,0 +1,133 @@
+"""A connection: where a vendor is and who we are there, as its secret says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from logferry.errors import ConnectionConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """How a token is asked for: a form POST whose JSON reply holds `access_token` and `expires_in`."""
+
+    url: str
+    form: Mapping[str, str] = field(repr=False)
+    basic: tuple[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Auth:
+    """One kind of credentials: the keys it needs beside `type`, and the headers it makes.
+
+    `headers` is given the connection and, where `token` says how to get one, the access token.
+    """
+
+    needs: tuple[str, ...]
+    headers: Callable[[Connection, str], Mapping[str, str]]
+    token: Callable[[Connection], TokenRequest] | None = None
+    takes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a source asks of a connection: the auth kinds it takes, and the key that names the account."""
+
+    source: str
+    auth: Mapping[str, Auth]
+    account: str
+    download_hosts: Callable[[str], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A connection's secret, checked. `account` is the tenant or the space."""
+
+    name: str
+    base_url: str
+    account: str
+    auth: Mapping[str, str] = field(repr=False)
+    download_hosts: tuple[str, ...]
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        """Give the host and port of `base_url`, for messages."""
+        return urlsplit(self.base_url).netloc
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Give every value that must never be seen."""
+        hidden = ("client_secret", "token", "key", "api_key")
+        return tuple(self.auth[name] for name in hidden if name in self.auth)
+
+    @classmethod
+    def parse(cls, name: str, text: str, rules: Rules) -> Connection:
+        """Read a secret as `rules` ask; ConnectionConfigError names the key at fault, never its value."""
+        at = _Reader(name)
+        try:
+            document = json.loads(text)
+        except ValueError:
+            raise at.error("the secret is not JSON; store one JSON object in it") from None
+        at.known(document, {"base_url", rules.account, "auth", "download_hosts", "limits"})
+        base_url = at.text(document, "base_url").rstrip("/")
+        at.https(base_url, "base_url")
+        if urlsplit(base_url).path or urlsplit(base_url).query:
+            raise at.error("base_url: give the origin only, like https://excel.example.com")
+        auth = document.get("auth")
+        if not isinstance(auth, dict):
+            raise at.error('auth: must be an object like {"type": "client_credentials", …}')
+        kind = at.text(auth, "type", "auth.")
+        if kind not in rules.auth:
+            raise at.error(f"auth.type: {rules.source} takes {', '.join(rules.auth)}, and not this kind")
+        wanted = rules.auth[kind]
+        at.known(auth, {"type", *wanted.needs, *wanted.takes}, "auth.")
+        given = {key: at.text(auth, key, "auth.") for key in ("type", *wanted.needs)}
+        given |= {key: at.text(auth, key, "auth.") for key in wanted.takes if key in auth}
+        if "token_url" in given:
+            at.https(given["token_url"], "auth.token_url")
+        hosts = document.get("download_hosts", list(rules.download_hosts(base_url)))
+        if not isinstance(hosts, list) or not all(isinstance(host, str) and host for host in hosts):
+            raise at.error('download_hosts: must be a list of host names like ["*.coherent.global"]')
+        limits = document.get("limits", {})
+        if not isinstance(limits, dict) or not all(type(limit) is int for limit in limits.values()):
+            raise at.error('limits: must be an object of whole numbers like {"records": 100000}')
+        return cls(name, base_url, at.text(document, rules.account), given, tuple(hosts), limits)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a secret's keys and names the one that is wrong."""
+
+    name: str
+
+    def error(self, what: str) -> ConnectionConfigError:
+        return ConnectionConfigError(f"connection {self.name}: {what}")
+
+    def known(self, document: Any, keys: set[str], at: str = "") -> None:
+        if not isinstance(document, dict):
+            raise self.error("the secret must be one JSON object")
+        if len(document.keys() - keys):
+            # Its name is not repeated: what stands in the wrong place may be a secret.
+            raise self.error(f"{at or 'the secret'} has a key besides {', '.join(sorted(keys))}; remove it")
+
+    def text(self, document: Mapping[str, Any], key: str, at: str = "") -> str:
+        value = document.get(key)
+        if not isinstance(value, str) or not value.strip() or not value.isprintable():
+            raise self.error(f"{at}{key}: is missing, or not a plain non-empty string")
+        return value
+
+    def https(self, url: str, key: str) -> None:
+        try:
+            parts = urlsplit(url)
+            fine = parts.scheme == "https" and parts.hostname and "@" not in parts.netloc and parts.port != 0
+        except ValueError:
+            fine = False
+        if not fine:
+            raise self.error(f"{key}: must be an https:// URL of a host, without user name")

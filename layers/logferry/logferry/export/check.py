@@ -1,0 +1,93 @@
+"""Check: ask how the job is, and decide how long to wait."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from logferry import aws
+from logferry.errors import ExportFailedError, ExportTimedOutError, Throttled
+from logferry.export._vendor import open_api, read_event
+from logferry.export._wait import seconds_left, wait_as_told
+from logferry.job import Job, JobState, JobStatus
+from logferry.observe import log
+from logferry.polling import MAX_POLLS, wait_seconds
+from logferry.row import Row, RowState
+from logferry.state import ExportState, Step, age
+from logferry.table import FencedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from logferry.request import ExportRequest
+
+MALFORMED_LIMIT = 3
+"""Replies in a row that nobody can read: one is a hiccup, three are another API."""
+
+
+def check(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask the vendor once about the job of `{request, execution, state}`; give the next state.
+
+    Raises ExportFailedError, ExportTimedOutError, AuthenticationError, ConnectionConfigError,
+    InvalidRequestError, SourceUnavailableError, DeliveryError.
+    """
+    source, request = read_event(event)
+    state = ExportState.from_json(event["state"])
+    job = Job(state.job_id or "", request)
+    since = datetime.fromisoformat(state.submitted_at or state.deadline)
+    elapsed = age(since, aws.ledger().now())
+    try:
+        status = source.check(job, open_api(source, request))
+    except Throttled as throttled:
+        # A reply all the same, but nothing about the job; the wait is the vendor's own.
+        waiting = wait_as_told(state, throttled, source.name)
+        return _polled(request, event, replace(waiting, state=Step.RUNNING))
+    if status is None:
+        if elapsed >= source.visible_within:
+            raise ExportFailedError(
+                f"the vendor no longer knows job {job.id}, submitted {elapsed:.0f} s ago; start it again"
+            )
+        status = JobStatus(JobState.RUNNING)
+    log().info("status", extra={"job_id": job.id, "job_state": status.state, "progress": status.progress})
+    if status.state is JobState.FAILED:
+        raise ExportFailedError(f"the vendor says that job {job.id} failed: {status.message}")
+    malformed = state.malformed + 1 if status.state is JobState.MALFORMED else 0
+    if malformed >= MALFORMED_LIMIT:
+        raise ExportFailedError(f"{malformed} replies in a row about job {job.id}: {status.message}")
+    state = replace(state, malformed=malformed, state=Step.RUNNING)
+    if status.state is JobState.READY:
+        return _polled(request, event, replace(state, state=Step.READY))
+    return _polled(request, event, _wait(state, status, elapsed))
+
+
+def _wait(state: ExportState, status: JobStatus, elapsed: float) -> ExportState:
+    left = seconds_left(state)
+    if left <= 0 or state.waits >= MAX_POLLS:
+        raise ExportTimedOutError(
+            f"job {state.job_id} is not ready {elapsed:.0f} s after its submit and {state.polls} polls "
+            f"(deadline {state.deadline}); it is kept, and the next run adopts it"
+        )
+    wait = wait_seconds(elapsed, status.progress, state.progress, state.elapsed)
+    # The last poll is at the deadline itself.
+    wait = min(wait, max(1, round(left)))
+    return replace(state, wait_seconds=wait, progress=status.progress, elapsed=elapsed, waits=state.waits + 1)
+
+
+def _polled(request: ExportRequest, event: Mapping[str, Any], state: ExportState) -> dict[str, Any]:
+    """Count the reply in the ledger, whose fence tells whether this execution still owns the export."""
+    claimed = Row(
+        {
+            "series": request.series_id,
+            "window": request.window_key,
+            "owner": event["execution"],
+            "attempt": state.attempt,
+            "state": RowState.SUBMITTED,
+        }
+    )
+    state = replace(state, polls=state.polls + 1)
+    try:
+        aws.ledger().polled(claimed, state.polls)
+    except FencedError:
+        return replace(state, state=Step.LOST).to_json()
+    return state.to_json()

@@ -1,0 +1,40 @@
+"""The output of an export, as the contract has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from logferry.state import Step
+
+if TYPE_CHECKING:
+    from logferry.request import ExportRequest
+    from logferry.row import Row
+
+LISTED = 16
+"""Objects listed in an output: a state stays below 8 KiB; the manifest lists all."""
+
+
+def landed(row: Row) -> dict[str, Any]:
+    """Give the result of an export that has landed, from its row."""
+    names = ("bucket", "key", "manifest_key", "size", "sha256", "records")
+    return {
+        "state": str(Step.LANDED),
+        "export_id": row.item["export_id"],
+        "owner": row.owner,
+        **{name: row.item.get(name) for name in names},
+        "objects": row.item["objects"][:LISTED],
+        "submits": row.item.get("landed_submits", row.submits),
+        "attempts": row.item.get("landed_attempt", row.attempt),
+        "polls": row.item.get("landed_polls", row.polls),
+    }
+
+
+def duplicate(request: ExportRequest, owner: str) -> dict[str, Any]:
+    """Give the result of an export that another live execution, `owner`, is at work on."""
+    names = ("bucket", "key", "manifest_key", "size", "sha256", "records", "objects")
+    return {
+        "state": str(Step.DUPLICATE),
+        "export_id": request.export_id,
+        "owner": owner,
+        **dict.fromkeys((*names, "submits", "attempts", "polls")),
+    }

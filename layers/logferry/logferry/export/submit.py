@@ -1,0 +1,124 @@
+"""Submit: claim the export, then adopt its job, or ask the vendor for one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from logferry import aws, polling, sources
+from logferry.claim import Claim, Verdict
+from logferry.errors import (
+    LogferryError,
+    SubmitUncertainError,
+    Throttled,
+)
+from logferry.export._vendor import open_api
+from logferry.export._wait import wait_as_told
+from logferry.export.result import duplicate, landed
+from logferry.job import Job, JobState
+from logferry.observe import log, measure
+from logferry.request import iso_instant
+from logferry.row import RowState
+from logferry.state import ExportState, Step
+from logferry.table import FencedError
+from logferry.validation import export_request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from logferry.api import Api
+    from logferry.request import ExportRequest
+    from logferry.row import Row
+    from logferry.source import Source
+
+
+def submit(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Claim the export of `{request, execution, state}` and see to its job.
+
+    Gives the contract's result where it has landed or another execution works on it, else the next state.
+    Raises InvalidRequestError, ConnectionConfigError, AuthenticationError, SourceUnavailableError,
+    SubmitUncertainError, ExportTimedOutError, DeliveryError.
+    """
+    request = export_request(event["request"])
+    source = sources.find(request.source)
+    settings, ledger = aws.settings(), aws.ledger()
+    adoptable_for = settings.adoptable_for if source.adoptable else timedelta()
+    claim = Claim(ledger, request, event["execution"], aws.execution_runs, adoptable_for)
+    verdict, row, dropped = claim.settle()
+    log().info("claimed", extra={"export_id": request.export_id, "verdict": verdict, "attempt": row.attempt})
+    if verdict is Verdict.DUPLICATE:
+        measure(request.source, ExportsDuplicate=1)
+        return duplicate(request, row.owner)
+    if verdict is Verdict.LANDED:
+        return landed(row)
+    state = _state(row, request, _waits(event))
+    if verdict is Verdict.ANNOUNCE:
+        return replace(state, state=Step.READY).to_json()
+    api = open_api(source, request)
+    if dropped:
+        source.release(Job(dropped, request), api)
+    try:
+        return _with_job(row, source, request, api, state).to_json()
+    except Throttled as throttled:
+        return wait_as_told(state, throttled, request.source).to_json()
+    except FencedError:
+        return replace(state, state=Step.LOST).to_json()
+
+
+def _with_job(row: Row, source: Source, request: ExportRequest, api: Api, state: ExportState) -> ExportState:
+    ledger = aws.ledger()
+    if row.state is RowState.SUBMITTED:
+        log().info("adopted", extra={"job_id": row.job_id, "polls": row.polls})
+        measure(request.source, JobsAdopted=1)
+    else:
+        row = _start(row, source, request, api)
+    now = ledger.now()
+    since = row.submitted_at or now
+    ready = bool(row.item.get("ready"))
+    return replace(
+        state,
+        state=Step.READY if ready else Step.RUNNING,
+        job_id=row.job_id,
+        submitted_at=iso_instant(since),
+        polls=row.polls,
+        # An adopted job is asked at once: it may have been ready for hours.
+        wait_seconds=1 if row.polls else polling.wait_seconds(0),
+    )
+
+
+def _start(row: Row, source: Source, request: ExportRequest, api: Api) -> Row:
+    """Ask for a job: the intent is written before the POST, the job after it.
+
+    Where a POST may have been accepted unseen, now or in a call that died, one more is sent at most.
+    """
+    ledger = aws.ledger()
+    allowed = 2 if aws.settings().resubmit else 1
+    doubt = "an earlier call died between the submit and its reply"
+    while row.submits < allowed:
+        row = ledger.intend(row)
+        try:
+            job = source.submit(request, api)
+        except SubmitUncertainError as error:
+            doubt = str(error)
+            log().warning("submit uncertain", extra={"submits": row.submits, "reason": doubt})
+            continue
+        except (LogferryError, Throttled):
+            ledger.retract(row)
+            raise
+        return ledger.submitted(row, job.id, ready=job.state is JobState.READY)
+    raise SubmitUncertainError(
+        f"the vendor may hold a job that nobody can name ({doubt}); "
+        f"{row.submits} submits were sent and no further one is allowed; start it again to submit anew"
+    )
+
+
+def _state(row: Row, request: ExportRequest, waits: int) -> ExportState:
+    deadline = iso_instant(row.claimed_at + aws.settings().job_deadline)
+    return ExportState(Step.RUNNING, request.export_id, row.attempt, deadline, row.job_id, waits=waits)
+
+
+def _waits(event: Mapping[str, Any]) -> int:
+    """Count the waits so far where this is not the first try: else `state` is still the input itself."""
+    state = event.get("state")
+    return ExportState.from_json(state).waits if isinstance(state, dict) and "attempt" in state else 0

@@ -1,0 +1,154 @@
+"""One HTTP exchange with a vendor: what came back, or whether anything was sent at all."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.auth import HTTPBasicAuth
+from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError
+
+from logferry import __version__
+from logferry.errors import SourceUnavailableError, Throttled
+from logferry.retryafter import retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECT_SECONDS, READ_SECONDS = 10, 50
+"""Below every function's own timeout, so that a silent vendor is an error of ours and not a kill."""
+
+REPLY_BYTES = 64 * 2**20
+"""The largest reply that is read: call records are the largest, a few MiB; files are streamed elsewhere."""
+
+UNNAMED_DELAY = 30
+"""Seconds to wait after a 429 that does not say how long."""
+
+USER_AGENT = f"logferry/{__version__}"
+
+
+class NotJsonError(ValueError):
+    """A reply that is not JSON."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A vendor's reply, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Give the body as JSON, or raise `NotJsonError`."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise NotJsonError from error
+
+    def object(self) -> dict[str, Any] | None:
+        """Give the body's JSON object, or None where it is no such thing."""
+        try:
+            document = self.json()
+        except NotJsonError:
+            return None
+        return document if isinstance(document, dict) else None
+
+    @property
+    def text(self) -> str:
+        """Give the body as text, whatever it is."""
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def unavailable(self) -> bool:
+        """Tell whether the vendor is in trouble: 408 and the server errors."""
+        return self.status == HTTPStatus.REQUEST_TIMEOUT or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def check_patience(self, now: float) -> None:
+        """Raise Throttled on a 429, and on a 503 that names a delay; `now` is the Unix time."""
+        delay = retry_after(self.headers, now)
+        if self.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise Throttled(UNNAMED_DELAY if delay is None else delay)
+        if self.status == HTTPStatus.SERVICE_UNAVAILABLE and delay is not None:
+            raise Throttled(delay)
+
+
+class UnansweredError(Exception):
+    """No reply. `sent` tells whether the vendor may have had the request all the same. Never leaves."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+    def unavailable(self, host: str) -> SourceUnavailableError:
+        """Name it as the error that the state machine retries."""
+        return SourceUnavailableError(f"no answer from {host}: {self}; Logferry retries, then start it again")
+
+
+class _Body(io.BytesIO):
+    """A request body that knows whether any of it was asked for: only then can the vendor have acted."""
+
+    sent = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.sent = True
+        return super().read(size)
+
+
+def send(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    basic: tuple[str, str] | None = None,
+) -> Reply:
+    """Send one request, on a connection of its own, following no redirect.
+
+    A connection of its own, since a pooled one that the vendor had closed would look like a lost reply.
+    Raises `UnansweredError`.
+    """
+    watched = _Body(body) if body is not None else None
+    try:
+        with (
+            requests.Session() as session,
+            session.request(
+                method,
+                url,
+                headers={"User-Agent": USER_AGENT, "Accept": "application/json", **headers},
+                data=watched,
+                auth=HTTPBasicAuth(*basic) if basic else _no_auth,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            content = response.raw.read(REPLY_BYTES + 1, decode_content=True)
+            if len(content) > REPLY_BYTES:
+                raise UnansweredError(f"its reply is over {REPLY_BYTES >> 20} MiB", sent=True)
+            return Reply(response.status_code, response.headers, content)
+    except (requests.RequestException, HTTPError, OSError) as error:
+        # Their texts hold the URL: only what kind of failure it was goes on.
+        raise UnansweredError(_reason(error), sent=watched.sent if watched else True) from None
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from looking for credentials in a .netrc file."""
+    return request
+
+
+def _reason(error: BaseException) -> str:
+    root = error.args[0] if error.args and isinstance(error.args[0], BaseException) else error
+    if isinstance(root, MaxRetryError) and root.reason:
+        root = root.reason
+    if isinstance(root, NameResolutionError):
+        return "its name does not resolve"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its TLS certificate or handshake is not accepted"
+    if isinstance(error, requests.Timeout):
+        return "it did not answer in time"
+    return f"the connection failed ({type(root).__name__})"

@@ -1,0 +1,95 @@
+"""The notification: JSON for programs, sentences for people."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from logferry.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_sns import SNSClient
+
+SCHEMA = "logferry.notification/1"
+
+
+def landed(identity: Mapping[str, Any], export_id: str, landing: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the notification of a landing from what the ledger holds of it."""
+    return {**_subject(identity, export_id), "status": "LANDED", **_object(landing)}
+
+
+def failed(
+    identity: Mapping[str, Any], export_id: str | None, bucket: str, error: str, cause: str
+) -> dict[str, Any]:
+    """Make the notification of a failure; `error` and `cause` are redacted already."""
+    return {
+        **_subject(identity, export_id),
+        "status": "FAILED",
+        **_object({"bucket": bucket}),
+        "error": error,
+        "cause": cause,
+    }
+
+
+def publish(client: SNSClient, topic: str, document: Mapping[str, Any], execution: str) -> None:
+    """Publish a notification in the name of an execution. Raises DeliveryError."""
+    document = {**document, "execution": execution}
+    text = _sentences(document)
+    message = {"default": json.dumps(document), "email": text}
+    attributes = {name: document[name] for name in ("status", "source", "connection") if document.get(name)}
+    try:
+        client.publish(
+            TopicArn=topic,
+            # AWS refuses subjects over 100 characters, or with others than printable ASCII.
+            Subject=text.partition("\n")[0].encode("ascii", "replace").decode()[:100],
+            Message=json.dumps(message),
+            MessageStructure="json",
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": str(value)} for name, value in attributes.items()
+            },
+        )
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        raise DeliveryError(
+            f"SNS Publish failed with {code}; what landed stays landed, start again to announce it"
+        ) from error
+    except BotoCoreError as error:
+        raise DeliveryError(f"SNS Publish failed: {type(error).__name__}") from error
+
+
+def _subject(identity: Mapping[str, Any], export_id: str | None) -> dict[str, Any]:
+    named = {name: identity.get(name) for name in ("source", "connection", "target", "window")}
+    return {"schema": SCHEMA, "status": None, "export_id": export_id, **named}
+
+
+def _object(landing: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("bucket", "key", "version_id", "manifest_key", "size", "sha256", "records")
+    return {**{name: landing.get(name) for name in names}, "suspect": list(landing.get("suspect", ()))}
+
+
+def _sentences(document: Mapping[str, Any]) -> str:
+    window = document["window"]
+    what = f"{document['source'] or 'an export'} of {document['connection'] or 'an unknown connection'}"
+    when = f"\nWindow: {window['start']} to {window['end']} (end not included)." if window else ""
+    target = ", ".join(f"{key} {value}" for key, value in (document["target"] or {}).items())
+    where = f"\nTarget: {target}." if target else ""
+    if document["status"] == "LANDED":
+        records = document["records"]
+        count = "an unknown number of records" if records is None else f"{records:,} records"
+        doubts = "".join(f"\nLook at it: {reason}." for reason in document["suspect"])
+        return (
+            f"Logferry landed {what}.{when}{where}\n"
+            f"{count}, {document['size']:,} bytes, in s3://{document['bucket']}/{document['key']}.\n"
+            f"The manifest beside it says what was checked.{doubts}"
+        )
+    return (
+        f"Logferry could not export {what}.{when}{where}\n"
+        f"Why: {document['error']}: {document['cause']}\n"
+        "Nothing of this attempt is under the final key. What to do: mend the cause if it is named above, "
+        "then start the export again with the same input; a collection does so by itself on its next run.\n"
+        f"Execution: {document['execution']}"
+    )

@@ -1,0 +1,122 @@
+"""What a source is: one export API of one vendor. "Add a source" in sources/README.md walks through it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from logferry.connection import Rules
+from logferry.request import ExportRequest, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import timedelta
+
+    from logferry.api import Api
+    from logferry.connection import Auth
+    from logferry.job import Download, Job, JobStatus
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A target or filters without keys."""
+
+
+@dataclass(frozen=True)
+class WindowRule:
+    """What windows a source takes: the longest, and the only time zone whose days it knows."""
+
+    longest: timedelta | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one download of the vendor holds at most; a result this large may have been cut in silence."""
+
+    records: int | None = None
+    bytes: int | None = None
+    largest: int = 64 * 2**30
+    """The largest file that is fetched at all, in bytes."""
+
+
+class Source(ABC):
+    """One export API: what it asks for, and the four things that Logferry does with a job.
+
+    `Target` and `Filters` are dataclasses whose fields are the keys of the input; a field without a default
+    is required. `item` names the target's keys that single out one thing where there are no windows.
+    """
+
+    name: ClassVar[str]
+    Target: ClassVar[type] = Nothing
+    Filters: ClassVar[type] = Nothing
+    window: ClassVar[WindowRule | None] = WindowRule()
+    item: ClassVar[tuple[str, ...]] = ()
+    limits: ClassVar[Limits] = Limits()
+
+    auth: ClassVar[Mapping[str, Auth]]
+    account: ClassVar[str]
+    """The key of the secret that names the account."""
+    permission: ClassVar[str]
+    """What to ask the vendor's administrator for after a 403."""
+
+    adoptable: ClassVar[bool] = True
+    """Whether a job outlives the execution that asked for it; if not, release() ends it."""
+    visible_within: ClassVar[float] = 60
+    """Seconds after the submit in which a 404 for the job means only that it is not visible yet."""
+
+    @property
+    def rules(self) -> Rules:
+        """Give what this source asks of a connection."""
+        return Rules(self.name, self.auth, self.account, self.download_hosts)
+
+    def read(self, document: Mapping[str, Any]) -> ExportRequest:
+        """Give the request of an input that was validated, defaults filled in and nulls left out."""
+        window = document.get("window")
+        return ExportRequest(
+            source=self.name,
+            connection=document["connection"],
+            target=_given(self.Target(**(document.get("target") or {}))),
+            window=Window.from_json(window) if window else None,
+            filters=_given(self.Filters(**(document.get("filters") or {}))),
+            refresh=bool(document.get("refresh")),
+            item=self.item,
+        )
+
+    @abstractmethod
+    def download_hosts(self, base_url: str) -> tuple[str, ...]:
+        """Give the hosts that files may come from where the secret does not say."""
+
+    def record_limit(self, request: ExportRequest) -> int | None:  # noqa: ARG002 - some depend on a filter
+        """Give the number of records at which a result may have been cut."""
+        return self.limits.records
+
+    def check_request(self, request: ExportRequest) -> None:  # noqa: B027 - most sources have no further rule
+        """Raise InvalidRequestError for what the vendor would refuse; before any request is sent."""
+
+    def folder(self, request: ExportRequest) -> Sequence[str]:
+        """Give the parts of the object key between the connection and the date."""
+        return [str(request.target[key]) for key in request.target if key not in self.item]
+
+    @abstractmethod
+    def submit(self, request: ExportRequest, api: Api) -> Job:
+        """Start a job: RUNNING, or READY where the vendor answers at once.
+
+        Raises SubmitUncertainError where it may have been accepted, and what `Api.call` raises.
+        """
+
+    @abstractmethod
+    def check(self, job: Job, api: Api) -> JobStatus | None:
+        """Ask how the job is; None where the vendor does not know it. Raises what `Api.call` raises."""
+
+    @abstractmethod
+    def open(self, job: Job, api: Api) -> Iterator[Download]:
+        """Give each file of a job that is ready, with a fresh URL; called again when a URL has expired."""
+
+    def release(self, job: Job, api: Api) -> None:  # noqa: B027 - most vendors keep nothing to release
+        """Free what the vendor holds for the job. Called after success and failure, perhaps twice."""
+
+
+def _given(values: Any) -> dict[str, Any]:
+    return {key: value for key, value in asdict(values).items() if value is not None}

@@ -1,0 +1,143 @@
+"""What Coherent Spark's export APIs have in common: hosts, credentials, the job envelope, replies.
+
+Pages: https://docs.coherent.global/spark-apis/api-call-history-apis and …/events-apis.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote, urlsplit
+
+from logferry.connection import Auth, TokenRequest
+from logferry.errors import SourceUnavailableError
+from logferry.job import JobState, JobStatus
+from logferry.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from logferry.api import Api
+    from logferry.connection import Connection
+    from logferry.http import Reply
+
+DOMAIN = ".coherent.global"
+
+DONE = 100
+"""The progress of a job that is done."""
+
+FAILED = {"failed", "failure", "error", "errored", "cancelled", "canceled", "aborted", "rejected"}
+"""Status words of jobs that will give nothing; only "Success" is documented, these are its siblings'."""
+
+
+def moment(time: datetime, *, later: bool = False) -> str:
+    """Write a time as the pages do, `2022-10-30T18:30:00.853Z`; a finer fraction is cut, or goes up."""
+    fine = time.microsecond % 1000
+    if fine:
+        time += timedelta(microseconds=1000 - fine if later else -fine)
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _token_request(connection: Connection) -> TokenRequest:
+    """Ask Keycloak: on its own host in the vendor's cloud, on the origin of `base_url` elsewhere."""
+    origin = connection.base_url
+    host = urlsplit(origin).hostname or ""
+    if host.startswith("excel.") and host.endswith(DOMAIN):
+        origin = f"https://keycloak.{host.removeprefix('excel.')}"
+    realm = quote(connection.account, safe="")
+    url = connection.auth.get("token_url", f"{origin}/auth/realms/{realm}/protocol/openid-connect/token")
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": connection.auth["client_id"],
+        "client_secret": connection.auth["client_secret"],
+    }
+    return TokenRequest(url, form)
+
+
+def _bearer(_connection: Connection, token: str) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+CLIENT_CREDENTIALS = Auth(("client_id", "client_secret"), _bearer, _token_request, takes=("token_url",))
+BEARER = Auth(
+    ("token",),
+    lambda connection, _: {
+        "Authorization": f"Bearer {connection.auth['token'].removeprefix('Bearer ')}",
+    },
+)
+API_KEY = Auth(
+    ("key",),
+    # Never with Authorization beside them: Spark then answers INVALID_TOKEN.
+    lambda connection, _: {"x-synthetic-key": connection.auth["key"], "x-tenant-name": connection.account},
+)
+
+
+class SparkSource(Source):
+    """A Spark API: every auth kind, one tenant."""
+
+    auth: ClassVar = {"client_credentials": CLIENT_CREDENTIALS, "bearer": BEARER, "api_key": API_KEY}
+    account = "tenant"
+
+    def download_hosts(self, base_url: str) -> tuple[str, ...]:  # noqa: ARG002 - wherever the tenant is
+        """Files come from several labels of the vendor's domain, entitystore.… among them."""
+        return (f"*{DOMAIN}",)
+
+
+def permission(name: str) -> str:
+    """Say which feature permission lets a caller in."""
+    return f"ask for the feature permission {name} or Spark.AllEncompassingProxy.json"
+
+
+def progress_of(value: Any) -> float | None:
+    """Read a progress in percent from whatever the vendor put there; None where it tells nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return min(max(number, 0.0), 100.0) if math.isfinite(number) else None
+
+
+def words_of(error: Any) -> str | None:
+    """Find the vendor's own words in an error, or None where it is none: null, empty, or the text "null"."""
+    match error:
+        case None | False | "" | "null":
+            return None
+        case str():
+            return error
+        case dict():
+            for key in ("message", "error_type", "error_category", "additional_details"):
+                said = error.get(key)
+                if isinstance(said, str) and said not in {"", "null"}:
+                    return said
+            return "an error without words" if any(value for value in error.values()) else None
+        case list() if not error:
+            return None
+    return "an error without words"
+
+
+def failure_of(document: dict[str, Any]) -> str | None:
+    """Find what a reply says of a failure; None where it tells of none. A null `status` says nothing."""
+    words = words_of(document.get("error")) or words_of(document.get("last_error_message"))
+    status = document.get("status")
+    if words is None and isinstance(status, str) and status.strip().lower() in FAILED:
+        return f"status {status.strip()}"
+    return words
+
+
+def url_of(value: Any) -> str | None:
+    """Give a URL that is one."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def malformed(api: Api, reply: Reply) -> JobStatus:
+    """Name a reply that nobody can read, with the beginning of it."""
+    return JobStatus(JobState.MALFORMED, message=f"cannot be read: {api.redact(reply.text) or 'empty'}")
+
+
+def not_ready(what: str) -> SourceUnavailableError:
+    """Name a job that was ready and now gives no file: asked again later it may."""
+    return SourceUnavailableError(f"the job is ready but the vendor gives no {what}; Logferry asks again")

@@ -1,0 +1,34 @@
+"""One API call of a Spark service: answered at once, so that a job is just the call's id (v3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from logferry.errors import InvalidRequestError
+from logferry.job import Job, JobState, JobStatus
+from logferry.sources import _spark as spark
+
+if TYPE_CHECKING:
+    from logferry.api import Api
+    from logferry.request import ExportRequest
+
+
+class SparkCall(spark.SparkSource):
+    """A call's record: no window, no job at the vendor, nothing to wait for."""
+
+    window = None
+    item = ("call_id", "index")
+    permission = spark.permission("Spark.DownloadAPILog.json")
+
+    def check_request(self, request: ExportRequest) -> None:
+        """Refuse a negative index."""
+        if request.target.get("index", 0) < 0:
+            raise InvalidRequestError("target.index: must be 0 or more: the place of the record in its call")
+
+    def submit(self, request: ExportRequest, api: Api) -> Job:  # noqa: ARG002 - there is nothing to start
+        """Give the call itself as a job that is ready."""
+        return Job(str(request.target["call_id"]), request, JobState.READY)
+
+    def check(self, job: Job, api: Api) -> JobStatus | None:  # noqa: ARG002
+        """Say that it is ready."""
+        return JobStatus(JobState.READY)

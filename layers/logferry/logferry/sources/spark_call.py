@@ -1,0 +1,69 @@
+"""`spark-call`: the record of one API call, decoded from the text that the vendor wraps it in.
+
+Page: https://docs.coherent.global/spark-apis/spark-openapi-specification/api-call-history-apis#get-call-id.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from logferry.errors import InvalidRequestError
+from logferry.job import Download, FileKind
+from logferry.sources import _spark as spark
+from logferry.sources._spark_call import SparkCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from logferry.api import Api
+    from logferry.job import Job
+
+
+@dataclass(frozen=True)
+class Target:
+    """The call, and the place of one record where a v4 call held several."""
+
+    call_id: str
+    index: int | None = None
+
+
+class SparkCallRecord(SparkCall):
+    """GET …/log/getexecutionhistorybycallid/{callId}."""
+
+    name = "spark-call"
+    Target = Target
+
+    def open(self, job: Job, api: Api) -> Iterator[Download]:
+        """Give the record; its absence is an InvalidRequestError, and no empty file."""
+        index = job.request.target.get("index")
+        query = None if index is None else {"index": str(index)}
+        url = api.url(api.account, "api", "v3", "log", "getexecutionhistorybycallid", job.id, query=query)
+        reply = api.call("GET", url)
+        document = reply.object()
+        if document is None and reply.status != HTTPStatus.NOT_FOUND:
+            raise spark.not_ready("record")
+        record = _decoded((document or {}).get("response_data"))
+        if reply.status == HTTPStatus.NOT_FOUND or record is None:
+            raise InvalidRequestError(
+                f"target.call_id: the vendor keeps no record of call {job.id!r}"
+                f"{'' if index is None else f' at index {index}'}; "
+                "check the id, and how long the tenant keeps logs"
+            )
+        text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+        yield Download(FileKind.JSON, ".json", "application/json", content=text.encode())
+
+
+def _decoded(data: Any) -> Any:
+    """Unwrap the JSON document that stands inside a string; one that is no JSON is kept as it is."""
+    if not isinstance(data, str):
+        return data or None
+    try:
+        return json.loads(data) if data.strip() else None
+    except ValueError:
+        return data
+
+
+SOURCE = SparkCallRecord()
