@@ -9,7 +9,7 @@ import zipfile
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tests.sandbox.vendor.records import INPUTS, OUTPUTS, Record, record_count, records, timestamp
+from tests.sandbox.vendor.records import INPUTS, OUTPUTS, Record, csv_time, json_time, record_count, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -69,16 +69,16 @@ def zip_stream(entries: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[bytes
     yield sink.take()
 
 
-def csv_rows(found: Iterable[Record], service: str, offset_hours: int) -> Iterator[bytes]:
+def csv_rows(found: Iterable[Record], offset_hours: int) -> Iterator[bytes]:
     """Give a CSV with the documented header; inputs and outputs are columns of the service's own."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([*HEADER, *INPUTS, *OUTPUTS, "Error Details", "Warning Details"])
     for number, item in enumerate(found, 1):
-        logged = timestamp(item.logged, offset_hours)
+        logged = csv_time(item.logged, offset_hours)
         writer.writerow(
             [
-                f"{service} call",
+                "",
                 logged,
                 logged,
                 item.version,
@@ -107,7 +107,7 @@ def json_record(
     item: Record, tenant: str, folder: str, service: str, offset_hours: int = 0
 ) -> dict[str, Any]:
     """Give one call as the JSON log holds it."""
-    logged = timestamp(item.logged, offset_hours)
+    logged = json_time(item.logged, offset_hours)
     errors = [{"error_category": "CALC", "message": item.error}] if item.error else None
     warnings = [{"message": item.warning}] if item.warning else None
     return {
@@ -117,7 +117,7 @@ def json_record(
         "SourceSystem": item.system,
         "Purpose": item.purpose,
         "UserName": item.user,
-        "HostName": "spark-engine-7d9c",
+        "HostName": "excel.sandbox.coherent.global",
         "Tenant": tenant,
         "Service": service,
         "Product": folder,

@@ -67,13 +67,17 @@ class Received:
 
 @dataclass
 class Answer:
-    """What the emulation answers: a small body, or a file, made for a variant, in the usual framing."""
+    """What the emulation answers: a small body, or a file, made for a variant, in the usual framing.
+
+    A file that is not `resumable` has no entity tag and no ranges, whatever its delivery says.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     file: Callable[[int], Blob] | None = None
     framing: Framing = "length"
+    resumable: bool = True
 
     @classmethod
     def of_json(cls, document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:

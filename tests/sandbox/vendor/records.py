@@ -53,8 +53,13 @@ class Record:
     warning: str
 
 
-def timestamp(moment: datetime, offset_hours: int = 0) -> str:
-    """Write a time as Spark does, in milliseconds, shifted by `timezone_offset` hours."""
+def csv_time(moment: datetime, offset_hours: int) -> str:
+    """Write a time as the CSV log does, `1970-12-03T04:56:56+00:00`, shifted by `timezone_offset` hours."""
+    return moment.astimezone(timezone(timedelta(hours=offset_hours))).isoformat(timespec="seconds")
+
+
+def json_time(moment: datetime, offset_hours: int = 0) -> str:
+    """Write a time as the JSON log does, `1970-12-03T04:56:56.186Z`, shifted by `timezone_offset` hours."""
     text = moment.astimezone(timezone(timedelta(hours=offset_hours))).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 

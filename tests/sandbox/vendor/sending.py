@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ def send_small(connection: Connection, received: Received, answer: Answer) -> No
         headers.setdefault("Content-Length", str(len(body)))
     start = head(answer.status, headers, close=connection.close_connection)
     connection.write(start + (b"" if received.method == "HEAD" else body))
+    if headers.get("Content-Length", str(len(body))) != str(len(body)):
+        connection.end()  # a scripted lie about the length: the client must not wait for ever
 
 
 class Sender:
@@ -57,7 +60,7 @@ class Sender:
         self.connection = connection
         self.received = received
         self.blob = delivery.blob(answer.file)
-        self.delivery = delivery
+        self.delivery = delivery if answer.resumable else replace(delivery, ranges=False, etag=None)
         self.framing = delivery.framing or answer.framing
         if self.blob.size is None and self.framing == "length":
             self.framing = "chunked"

@@ -158,10 +158,14 @@ class HttpsServer(ThreadingHTTPServer):
         """Stop listening and cut every connection."""
         self.shutdown()
         self.server_close()
+        self.cut()
+        self._thread.join(timeout=2)
+
+    def cut(self) -> None:
+        """Cut every open connection."""
         with self._lock:
             left = list(self._open)
             self._open.clear()
         for connection in left:
             with contextlib.suppress(OSError, ValueError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
-        self._thread.join(timeout=2)

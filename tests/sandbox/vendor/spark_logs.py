@@ -122,7 +122,7 @@ class SparkLogs:
         def write(found: Iterable[Record]) -> Iterator[bytes]:
             offset = job.question.offset_hours
             if job.kind == "csv":
-                return csv_rows(found, job.service, offset)
+                return csv_rows(found, offset)
             return json_rows(json_record(item, job.tenant, job.folder, job.service, offset) for item in found)
 
         safe = re.sub(r"[^\w-]+", "_", job.service)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.sandbox.vendor.access import Access
     from tests.sandbox.vendor.knobs import Knobs
 
+DOCUMENTS = "/docstore/api/v1/documents/versions/tokens"
+"""The path of Spark's file host, as the SDK's pages show it."""
 EXPIRED = (
     b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
 )
@@ -80,7 +82,7 @@ class Store:
         with self._lock:
             self._offers[token] = Offer(name, content_type, make, job_id, until)
         origin = self.knobs.download_origin
-        prefix = "" if origin == "download" else f"/{quote(self.access.tenant)}/api/v3/files"
+        prefix = DOCUMENTS if origin == "download" else f"/{quote(self.access.tenant)}/api/v3/files"
         return f"{self.bases[origin]}{prefix}/{token}/{quote(name)}"
 
     def renewed(self, received: Received) -> str:
@@ -100,7 +102,7 @@ class Store:
         return offer.job_id if offer else None
 
     def answer(self, received: Received) -> Answer:
-        """Serve `/{token}/{name}` of the second origin: no credentials wanted."""
+        """Serve `…/tokens/{token}/{name}` of the second origin: no credentials wanted."""
         token = received.params[0]
         limit = self.knobs.url_uses
         with self._lock:

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from tests.sandbox.vendor.access import Access
 from tests.sandbox.vendor.certificates import Authority
-from tests.sandbox.vendor.jobs import Job, Jobs
-from tests.sandbox.vendor.journal import Journal
+from tests.sandbox.vendor.emulation import Emulation
 from tests.sandbox.vendor.knobs import Knobs
-from tests.sandbox.vendor.routes import Route, Routes
-from tests.sandbox.vendor.script import Script, When
 from tests.sandbox.vendor.server import HttpsServer
-from tests.sandbox.vendor.spark_logs import SparkLogs
-from tests.sandbox.vendor.stage import Stage
-from tests.sandbox.vendor.store import Shelf, Store
-from tests.sandbox.vendor.tokens import TokenEndpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from tests.sandbox.vendor.delivery import Delivery
+    from tests.sandbox.vendor.ibm import Session
+    from tests.sandbox.vendor.jobs import Job
     from tests.sandbox.vendor.messages import Received, Reply
+    from tests.sandbox.vendor.script import When
 
+Origin = Literal["api", "download"]
 SecretKind = Literal["client_credentials", "bearer", "api_key", "uaa"]
 CALL_ID = "329700e6-0850-40cf-b61e-310c2f756b73"
 """The pages' own example of a call id: the example inputs name it too."""
@@ -50,39 +47,24 @@ class Vendors:
         self.knobs = replace(Knobs(), **knobs)
         self.tenant, self.folder, self.service, self.call_id = tenant, folder, service, CALL_ID
         self.services = {(folder, service)}
-        self.access = Access(tenant, self.knobs)
-        self._jobs = Jobs(self.knobs)
-        self._journal = Journal(self.knobs)
-        self._script = Script()
-        self._store = Store(self.knobs, self.access)
-        shelf = Shelf()
-        self._logs = SparkLogs(self.knobs, self.access, self._jobs, self._store, shelf, self.services)
-        self._stage = Stage(self._routes(), self._script, self._journal, self.knobs, self._store)
+        self.calls = {CALL_ID: 1}
+        self._emulation = Emulation(self.knobs, tenant, self.services, self.calls)
+        self.access = self._emulation.access
         self._folder = tempfile.TemporaryDirectory(prefix="vendor-ca-")
         authority = Authority(Path(self._folder.name) / "ca.pem")
-        context = authority.server_context(names)
-        self._api = HttpsServer("api", context, self._stage.serve, port)
-        self._download = HttpsServer("download", context, self._stage.serve)
-        self._store.bases.update(api=self._api.url, download=self._download.url)
+        self._context = authority.server_context(names)
+        self._servers: dict[Origin, HttpsServer] = {}
+        self._listen("api", port)
+        self._listen("download")
+        self.base_url: str = self._servers["api"].url
+        """The API origin, `https://127.0.0.1:PORT`."""
+        self.download_url: str = self._servers["download"].url
+        """The second origin, which serves the files."""
+        self._emulation.store.bases.update(api=self.base_url, download=self.download_url)
         self.ca_file = str(authority.ca_file)
 
-    def _routes(self) -> Routes:
-        tokens, logs = TokenEndpoints(self.access), self._logs
-        log = "/{}/api/v3/folders/{}/services/{}/log/download(csv|json|JSON)"
-        return Routes(
-            [
-                Route("download", "GET", "/{}/{}", "download", self._store.answer),
-                Route(
-                    "api", "POST", "/auth/realms/{}/protocol/openid-connect/token", "token", tokens.keycloak
-                ),
-                Route("api", "POST", "/UAALoginServerWAR/oauth/token", "token", tokens.uaa),
-                Route("api", "POST", log, "submit", logs.submit),
-                Route("api", "GET", log + "/status/{}", "status", logs.status),
-                Route(
-                    "api", "GET", "/{}/api/v3/files/{}/{}", "download", self._store.answer_with_credentials
-                ),
-            ]
-        )
+    def _listen(self, origin: Origin, port: int = 0) -> None:
+        self._servers[origin] = HttpsServer(origin, self._context, self._emulation.stage.serve, port)
 
     def __enter__(self) -> Self:
         return self
@@ -92,20 +74,33 @@ class Vendors:
 
     def close(self) -> None:
         """Stop serving: open connections are cut, the CA file is removed."""
-        self._stage.stopping.set()
-        self._api.close()
-        self._download.close()
+        self._emulation.stage.stopping.set()
+        for server in self._servers.values():
+            server.close()
         self._folder.cleanup()
 
-    @property
-    def base_url(self) -> str:
-        """The API origin, `https://127.0.0.1:PORT`."""
-        return self._api.url
+    @contextmanager
+    def down(self, origin: Origin = "api") -> Iterator[None]:
+        """Refuse connections to an origin for a while."""
+        port = self._servers[origin].port
+        self._servers.pop(origin).close()
+        try:
+            yield
+        finally:
+            self._listen(origin, port)
 
-    @property
-    def download_url(self) -> str:
-        """The second origin, which serves the files."""
-        return self._download.url
+    @contextmanager
+    def untrusted(self, origin: Origin = "api") -> Iterator[None]:
+        """Show a certificate of another authority for a while."""
+        server = self._servers[origin]
+        with tempfile.TemporaryDirectory() as folder:
+            server.context = Authority(Path(folder) / "ca.pem").server_context()
+        server.cut()
+        try:
+            yield
+        finally:
+            server.context = self._context
+            server.cut()
 
     @property
     def api_key(self) -> str:
@@ -168,28 +163,28 @@ class Vendors:
 
     def script(self, step: str, *replies: Reply | None) -> None:
         """Write what the next requests of a step are answered, one each; None is the normal answer."""
-        self._script.add_replies(step, replies)
+        self._emulation.script.add_replies(step, replies)
 
     def deliver(self, *deliveries: Delivery | None) -> None:
         """Write how the next files are handed over, one each; None is as the knob `delivery` says."""
-        self._script.add_deliveries(deliveries)
+        self._emulation.script.add_deliveries(deliveries)
 
     def on(self, step: str, callback: Callable[[Received], None], when: When = "after") -> None:
         """Call back at each request of a step: before anything is done for it, or after the reply."""
-        self._script.add_hook(step, when, callback)
+        self._emulation.script.add_hook(step, when, callback)
 
     def on_bytes(self, count: int, callback: Callable[[], None]) -> None:
         """Call back once, when `count` bytes of some file's body have gone out."""
-        self._script.add_byte_hook(count, callback)
+        self._emulation.script.add_byte_hook(count, callback)
 
     def clear(self) -> None:
         """Forget scripts, deliveries and hooks that were not consumed."""
-        self._script.clear()
+        self._emulation.script.clear()
 
     @property
     def requests(self) -> list[Received]:
         """Every request so far."""
-        return self._journal.requests
+        return self._emulation.journal.requests
 
     def seen(self, step: str) -> list[Received]:
         """Give the requests of one step so far."""
@@ -198,19 +193,37 @@ class Vendors:
     @property
     def impatient(self) -> list[Received]:
         """Requests that came before a promised delay had passed."""
-        return self._journal.impatient
+        return self._emulation.journal.impatient
 
     @property
     def downloads(self) -> int:
         """How many files were handed over, whole or not."""
-        return self._journal.downloads
+        return self._emulation.journal.downloads
 
     @property
     def jobs(self) -> list[Job]:
         """Every job that was accepted."""
-        return self._jobs.all()
+        return self._emulation.jobs.all()
+
+    def forget_job(self, job_id: str) -> None:
+        """Lose a job: its status is 404 from now on."""
+        self._emulation.jobs.forget(job_id)
+
+    def expire_urls(self) -> None:
+        """Make every download URL that was given so far invalid."""
+        self._emulation.store.expire()
+
+    @property
+    def sessions(self) -> list[Session]:
+        """IBM's sessions that nobody has deleted."""
+        return self._emulation.ibm.open_sessions()
+
+    @property
+    def max_concurrent_sessions(self) -> int:
+        """The most IBM sessions that were open at once."""
+        return self._emulation.ibm.most
 
     @property
     def max_concurrent_jobs(self) -> int:
         """The most jobs that ran at once: accepted, and no status had said yet that they were done."""
-        return self._jobs.most
+        return self._emulation.jobs.most
