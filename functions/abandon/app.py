@@ -1,0 +1,15 @@
+"""Abandon: clean up after an export that failed, and tell people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from logferry.export.abandon import abandon
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Do one step; a named error goes to the state machine."""
+    return abandon(event)
