@@ -24,7 +24,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
-LONG = "A-very-long-name-without-any-place-to-break-it-" * 5
+LONG = "AVeryLongNameWithoutAnyPlaceToBreakIt" * 6
 
 MEASURE = """
 <script>
