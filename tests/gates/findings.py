@@ -1,0 +1,42 @@
+"""One door to everything that the gates say of a deployment in this process."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from cfnlint.api import lint
+from samtranslator.model.exceptions import InvalidDocumentException
+
+from tests.gates import machines, operations, protection, rights
+from tests.gates.deployment import REGION
+
+if TYPE_CHECKING:
+    from tests.gates.deployment import Deployment
+
+
+def findings(deployment: Deployment) -> list[str]:
+    """Say what is wrong; an empty list is what `make test` wants.
+
+    cfn-lint reads the translated template, where it sees more than in SAM. It takes a second, so it is asked
+    only when nothing else was found.
+    """
+    try:
+        template = deployment.translated()
+    except InvalidDocumentException as error:
+        return [error.message, *(cause.message for cause in error.causes)]
+    found = [
+        *rights.findings(template),
+        *protection.findings(template),
+        *operations.findings(template),
+        *machines.findings(deployment.machines, template),
+    ]
+    return found or linted(template)
+
+
+def linted(template: dict[str, Any]) -> list[str]:
+    """Say what cfn-lint finds in a translated template."""
+    return [
+        f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}"
+        for match in lint(json.dumps(template), regions=[REGION])
+    ]

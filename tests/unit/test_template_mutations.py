@@ -1,0 +1,301 @@
+"""Whoever weakens the deployment is told: each mutation below must turn the gates red."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.gates.deployment import branches, deployment
+from tests.gates.findings import findings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.gates.deployment import Deployment
+
+    Mutation = Callable[[Deployment], None]
+
+
+def properties(one: Deployment, resource: str) -> dict[str, Any]:
+    found: dict[str, Any] = one.source["Resources"][resource]["Properties"]
+    return found
+
+
+def dropped(resource: str, *path: str) -> Mutation:
+    def mutate(one: Deployment) -> None:
+        inside = one.source["Resources"][resource]
+        for key in path[:-1]:
+            inside = inside[key]
+        del inside[path[-1]]
+
+    return mutate
+
+
+def changed(resource: str, *path: str, to: Any) -> Mutation:
+    def mutate(one: Deployment) -> None:
+        inside = one.source["Resources"][resource]
+        for key in path[:-1]:
+            inside = inside[key]
+        assert inside.get(path[-1]) != to
+        inside[path[-1]] = to
+
+    return mutate
+
+
+def removed(resource: str) -> Mutation:
+    def mutate(one: Deployment) -> None:
+        del one.source["Resources"][resource]
+
+    return mutate
+
+
+def _policy(one: Deployment, resource: str) -> dict[str, Any]:
+    own = properties(one, resource)
+    if "Policies" in own:
+        own = own["Policies"][0]
+    document: dict[str, Any] = own.get("PolicyDocument") or own["KeyPolicy"]
+    return document
+
+
+def without_statement(resource: str, sid: str) -> Mutation:
+    def mutate(one: Deployment) -> None:
+        document = _policy(one, resource)
+        kept = [part for part in document["Statement"] if part.get("Sid") != sid]
+        assert len(kept) < len(document["Statement"])
+        document["Statement"] = kept
+
+    return mutate
+
+
+def statement(resource: str, sid: str, **changes: Any) -> Mutation:
+    def mutate(one: Deployment) -> None:
+        [found] = [part for part in branches(_policy(one, resource)["Statement"]) if part.get("Sid") == sid]
+        found.update(changes)
+        for key in [key for key, value in changes.items() if value is None]:
+            del found[key]
+
+    return mutate
+
+
+def granted(resource: str, action: str) -> Mutation:
+    def mutate(one: Deployment) -> None:
+        _policy(one, resource)["Statement"].append(
+            {"Sid": "More", "Effect": "Allow", "Action": action, "Resource": {"Fn::GetAtt": ["Table", "Arn"]}}
+        )
+
+    return mutate
+
+
+def variable(name: str, value: Any) -> Mutation:
+    def mutate(one: Deployment) -> None:
+        one.source["Globals"]["Function"]["Environment"]["Variables"][name] = value
+
+    return mutate
+
+
+def state(label: str, *path: Any, to: Any = None) -> Mutation:
+    def mutate(one: Deployment) -> None:
+        inside = one.machines["ExportStateMachine"]["States"][label]
+        for key in path[:-1]:
+            inside = inside[key]
+        if to is None:
+            del inside[path[-1]]
+        else:
+            assert inside[path[-1]] != to
+            inside[path[-1]] = to
+
+    return mutate
+
+
+def tracing_off(one: Deployment) -> None:
+    del one.source["Globals"]["Function"]["Tracing"]
+
+
+def key_of_functions_dropped(one: Deployment) -> None:
+    del one.source["Globals"]["Function"]["KmsKeyArn"]
+
+
+def stray_state(one: Deployment) -> None:
+    one.machines["ExportStateMachine"]["States"]["Nowhere"] = {"Type": "Fail", "Error": "X", "Cause": "x"}
+
+
+def unknown_error(one: Deployment) -> None:
+    task = one.machines["ExportStateMachine"]["States"]["Submit Export"]
+    task["Retry"][0]["ErrorEquals"].append("SourceUnavailableErorr")
+
+
+def every_lambda_error(one: Deployment) -> None:
+    task = one.machines["ExportStateMachine"]["States"]["Submit Export"]
+    task["Retry"][0]["ErrorEquals"].append("Lambda.*")
+
+
+def abandon_ends_well(one: Deployment) -> None:
+    task = one.machines["ExportStateMachine"]["States"]["Abandon Export"]
+    del task["Next"]
+    task["End"] = True
+
+
+def lost_start(one: Deployment) -> None:
+    one.machines["ExportStateMachine"]["StartAt"] = "Begin"
+
+
+def public_principal(one: Deployment) -> None:
+    _policy(one, "BucketPolicy")["Statement"].append(
+        {
+            "Sid": "Everybody",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": {"Fn::Sub": "${Bucket.Arn}/*"},
+        }
+    )
+
+
+def shared_role(one: Deployment) -> None:
+    properties(one, "StatusFunction")["Role"] = {"Fn::GetAtt": ["SubmitRole", "Arn"]}
+
+
+def foreign_policy(one: Deployment) -> None:
+    properties(one, "FetchRole")["ManagedPolicyArns"].append("arn:aws:iam::aws:policy/AmazonS3FullAccess")
+
+
+def assumed_by_all(one: Deployment) -> None:
+    trust = properties(one, "FetchRole")["AssumeRolePolicyDocument"]["Statement"][0]
+    trust["Principal"] = {"AWS": "*"}
+
+
+def aborted_unheard(one: Deployment) -> None:
+    properties(one, "ExecutionEndedRule")["EventPattern"]["detail"]["status"].remove("ABORTED")
+
+
+def undeliverable_lost(one: Deployment) -> None:
+    del properties(one, "ExecutionEndedRule")["Targets"][0]["DeadLetterConfig"]
+
+
+def undeliverable_once(one: Deployment) -> None:
+    del properties(one, "ExecutionEndedRule")["Targets"][0]["RetryPolicy"]
+
+
+def forgotten_function(one: Deployment) -> None:
+    metrics = properties(one, "FunctionErrorsAlarm")["Metrics"]
+    metrics[:] = [metric for metric in metrics if metric["Id"] != "fetch"]
+
+
+def unfinished_uploads_kept(one: Deployment) -> None:
+    properties(one, "Bucket")["LifecycleConfiguration"]["Rules"].pop(0)
+
+
+def circular(one: Deployment) -> None:
+    variable("EXPORT_STATE_MACHINE_ARN", {"Ref": "ExportStateMachine"})(one)
+
+
+P = "Properties"
+MUTATIONS: dict[str, Mutation] = {
+    # rights
+    "a wildcard action": statement("SubmitRole", "KeepLedger", Action="dynamodb:*"),
+    "a wildcard in an action's name": statement("FetchRole", "SeeBucket", Action="s3:List*"),
+    "every secret": statement(
+        "SubmitRole",
+        "ReadConnections",
+        Resource={"Fn::Sub": "arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:*"},
+    ),
+    "every resource": statement("AbandonRole", "KeepLedger", Resource="*"),
+    "every topic": statement("FetchRole", "Announce", Resource="*"),
+    "one more right": granted("StatusRole", "dynamodb:DeleteItem"),
+    "a right too few": without_statement("FetchRole", "LandObjects"),
+    "a statement without a name": statement("FetchRole", "Announce", Sid=None),
+    "two functions with one role": shared_role,
+    "a policy of AWS's": foreign_policy,
+    "a role for everybody": assumed_by_all,
+    "a role without a boundary": dropped("FetchRole", P, "PermissionsBoundary"),
+    "an open invocation permission": dropped("ExecutionEndedPermission", P, "SourceArn"),
+    # data
+    "no TLS-only policy on the bucket": without_statement("BucketPolicy", "TlsOnly"),
+    "no policy on the bucket": removed("BucketPolicy"),
+    "no TLS-only policy on the topic": without_statement("TopicPolicy", "TlsOnly"),
+    "no TLS-only policy on a queue": without_statement("RuleDeadLettersPolicy", "TlsOnly"),
+    "a bucket open to everybody": public_principal,
+    "no public access block": dropped("Bucket", P, "PublicAccessBlockConfiguration"),
+    "half a public access block": changed(
+        "Bucket", P, "PublicAccessBlockConfiguration", "BlockPublicPolicy", to=False
+    ),
+    "no bucket encryption": dropped("Bucket", P, "BucketEncryption"),
+    "no versions": changed("Bucket", P, "VersioningConfiguration", to={"Status": "Suspended"}),
+    "no owner": dropped("Bucket", P, "OwnershipControls"),
+    "no bucket events": dropped("Bucket", P, "NotificationConfiguration"),
+    "unfinished uploads kept": unfinished_uploads_kept,
+    "a bucket lost with the stack": dropped("Bucket", "DeletionPolicy"),
+    "a table lost when replaced": changed("Table", "UpdateReplacePolicy", to="Delete"),
+    "a key lost with the stack": dropped("Key", "DeletionPolicy"),
+    "a key never rotated": changed("Key", P, "EnableKeyRotation", to=False),
+    "a key that alarms cannot use": without_statement("Key", "LetAlarmsEventsAndTopicsUseIt"),
+    "a key that logs cannot use": without_statement("Key", "LetLogGroupsUseIt"),
+    "a key for every account's services": statement("Key", "LetAlarmsEventsAndTopicsUseIt", Condition=None),
+    "a table in clear": dropped("Table", P, "SSESpecification"),
+    "no point-in-time recovery": dropped("Table", P, "PointInTimeRecoverySpecification"),
+    "no deletion protection": changed("Table", P, "DeletionProtectionEnabled", to=False),
+    "no expiry of marks": dropped("Table", P, "TimeToLiveSpecification"),
+    "a topic in clear": dropped("Topic", P, "KmsMasterKeyId"),
+    "a queue in clear": dropped("AbandonDeadLetters", P, "KmsMasterKeyId"),
+    "a log group in clear": dropped("SubmitLogs", P, "KmsKeyId"),
+    "environments in clear": key_of_functions_dropped,
+    # operations
+    "logs for ever": dropped("FetchLogs", P, "RetentionInDays"),
+    "logs to a group of Lambda's own making": dropped("StatusFunction", P, "LoggingConfig"),
+    "execution data in the logs": changed(
+        "ExportStateMachine", P, "Logging", "IncludeExecutionData", to=True
+    ),
+    "no logs of the state machine": dropped("ExportStateMachine", P, "Logging"),
+    "a state machine without traces": dropped("ExportStateMachine", P, "Tracing"),
+    "functions without traces": tracing_off,
+    "an empty CA bundle": variable("REQUESTS_CA_BUNDLE", {"Ref": "CaBundlePath"}),
+    "the root logger at DEBUG": variable("AWS_LAMBDA_LOG_LEVEL", {"Ref": "LogLevel"}),
+    "the wrong logger's level": variable("POWERTOOLS_LOG_LEVEL", "DEBUG"),
+    "no dead letters of the rule": undeliverable_lost,
+    "no retries of the rule": undeliverable_once,
+    "no rule": removed("ExecutionEndedRule"),
+    "a rule turned off": changed("ExecutionEndedRule", P, "State", to="DISABLED"),
+    "stopped executions unheard": aborted_unheard,
+    "no failure destination of abandon": dropped("AbandonFunction", P, "EventInvokeConfig"),
+    "dead letters for a day": changed("RuleDeadLetters", P, "MessageRetentionPeriod", to=86400),
+    "no alarm on failed executions": removed("ExportsFailedAlarm"),
+    "no alarm on the rule's dead letters": removed("RuleDeadLettersAlarm"),
+    "no alarm on abandon's dead letters": removed("AbandonDeadLettersAlarm"),
+    "no alarm on throttles": removed("FunctionThrottlesAlarm"),
+    "a function that no alarm watches": forgotten_function,
+    "an alarm that tells nobody": dropped("FunctionErrorsAlarm", P, "AlarmActions"),
+    "an alarm that cannot be turned off": dropped("ExportsFailedAlarm", "Condition"),
+    "no dashboard": removed("OperationsDashboard"),
+    "a circle of resources": circular,
+    # state machines
+    "a Task without Catch": state("Fetch Export", "Catch"),
+    "a Task without Retry": state("Submit Export", "Retry"),
+    "a Task without a timeout": state("Check Status", "TimeoutSeconds"),
+    "a Task that gives up before its function": state("Fetch Export", "TimeoutSeconds", to=900),
+    "a Task that calls another function's name": state(
+        "Fetch Export", "Parameters", "FunctionName", to="${FetchFunction}"
+    ),
+    "a Next that leads nowhere": state("Wait For Export", "Next", to="Check The Status"),
+    "a Choice without Default": state("Export Ready?", "Default"),
+    "a start that is not there": lost_start,
+    "a state that nobody reaches": stray_state,
+    "an error that is nobody's": unknown_error,
+    "an error that does not exist": every_lambda_error,
+    "an abandoned export that ends well": abandon_ends_well,
+    "a substitution too few": dropped(
+        "ExportStateMachine", P, "DefinitionSubstitutions", "AbandonFunctionArn"
+    ),
+    "a retry that never slows down": state("Submit Export", "Retry", 0, "MaxDelaySeconds"),
+    "retries in step": state("Submit Export", "Retry", 0, "JitterStrategy", to="NONE"),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_weakened_deployment_is_refused(name: str) -> None:
+    # Given this deployment with one thing made worse
+    worse = deployment()
+    MUTATIONS[name](worse)
+
+    # Then the gates say so
+    assert findings(worse) != []
