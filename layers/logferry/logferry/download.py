@@ -1,0 +1,84 @@
+"""A file on its way from a vendor, as a stream of bytes that fetch reads."""
+
+from __future__ import annotations
+
+import socket
+import time
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from logferry.pace import Budget, Pace
+from logferry.route import Route
+from logferry.transfer import Restart, Transfer
+from logferry.visit import Credentials, UrlExpired, Visitor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from logferry.hosts import HostPolicy
+    from logferry.job import Download
+
+__all__ = ["Budget", "Credentials", "Restart", "Stream", "UrlExpired", "open_stream"]
+
+IDLE_SECONDS = 60.0
+"""A connection that brings nothing for so long is broken; load balancers give up after about as much."""
+
+
+class Stream(Protocol):
+    """A file being read. `size`: bytes promised, None where none were; `received`: bytes given out."""
+
+    size: int | None
+    received: int
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill `view` from its start, give the count; 0 at the true end only. What lies behind is scratch."""
+
+    def __enter__(self) -> Self:
+        """Give the stream; leaving the block closes it."""
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def open_stream(
+    download: Download,
+    policy: HostPolicy,
+    credentials: Credentials,
+    *,
+    budget: Budget,
+    limit: int | None = None,
+    idle: float = IDLE_SECONDS,
+    resolver: Callable[..., Sequence[Any]] = socket.getaddrinfo,
+    now: Callable[[], float] = time.time,
+) -> Stream:
+    """Open a download; `limit` is the most bytes that it may have.
+
+    Here and in every `readinto`: DownloadRefusedError, SourceUnavailableError (no connection, 5xx, a transfer
+    that stays broken, too slow or out of time), CorruptDownloadError (encoded, longer than promised or than
+    the limit), AuthenticationError, InvalidRequestError, ConnectionConfigError (a CA bundle or proxy that
+    cannot be used), Throttled, UrlExpired; in `readinto` also Restart.
+    """
+    if download.content is not None:
+        return _Content(download.content)
+    pace = Pace(budget, idle)
+    visitor = Visitor(download, policy, Route(policy, pace, resolver), credentials, now)
+    return Transfer(visitor, pace, limit).open()
+
+
+class _Content:
+    """A file that came with the vendor's reply."""
+
+    def __init__(self, content: bytes) -> None:
+        self.size: int | None = len(content)
+        self.received = 0
+        self._file = BytesIO(content)
+
+    def readinto(self, view: memoryview) -> int:
+        count = self._file.readinto(view)
+        self.received += count
+        return count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()

@@ -1,0 +1,122 @@
+"""How long a download may take and how slow it may be: watched at every read of the socket."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _typeshed import WriteableBuffer
+
+
+@dataclass
+class Budget:
+    """What one call of fetch may spend on its downloads; times in seconds.
+
+    `seconds` are left of the call when the budget is made, of which `margin` is kept back for aborting the
+    upload and reporting. Fewer than `floor` bytes a second over `window` seconds of waiting are too slow.
+    `breaks` is how many broken connections that brought next to nothing are replaced before giving up,
+    `restarts` how many files are begun again from their first byte.
+    """
+
+    seconds: float
+    margin: float = 30.0
+    floor: float = 4096.0
+    window: float = 60.0
+    breaks: int = 5
+    restarts: int = 2
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    deadline: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.deadline = self.clock() + self.seconds - self.margin
+
+    def remaining(self) -> float:
+        """Give the seconds until a download must have stopped; negative when that is past."""
+        return self.deadline - self.clock()
+
+    def spend_break(self) -> bool:
+        """Spend one break; False when none is left."""
+        self.breaks -= 1
+        return self.breaks >= 0
+
+    def spend_restart(self) -> bool:
+        """Spend one restart; False when none is left."""
+        self.restarts -= 1
+        return self.restarts >= 0
+
+
+class OutOfTimeError(Exception):
+    """The budget's time is over. Never leaves the download."""
+
+
+class TooSlowError(Exception):
+    """Too few bytes came while they were waited for. Never leaves the download."""
+
+
+@dataclass
+class Pace:
+    """The bytes that came and the time that was spent waiting for them, all connections of a file together.
+
+    Only waiting counts: a slow upload between two reads is not the vendor's fault.
+    """
+
+    budget: Budget
+    idle: float
+    """Seconds after which a silent connection counts as broken."""
+    received: int = 0
+    waited: float = 0.0
+    _marks: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)]))
+    _next_mark: float = 0.0
+
+    def patience(self, now: float) -> float:
+        """Give the seconds that one read may take from now on; raises OutOfTimeError."""
+        left = self.budget.deadline - now
+        if left <= 0:
+            raise OutOfTimeError
+        return min(self.idle, left)
+
+    def note(self, count: int, seconds: float) -> None:
+        """Add a read that took `seconds`; raises TooSlowError."""
+        self.received += count
+        self.waited += seconds
+        if self.waited >= self._next_mark:
+            self._judge()
+
+    def _judge(self) -> None:
+        window, marks = self.budget.window, self._marks
+        self._next_mark = self.waited + window / 32
+        marks.append((self.waited, self.received))
+        while len(marks) > 1 and marks[1][0] <= self.waited - window:
+            marks.popleft()
+        waited, received = self.waited - marks[0][0], self.received - marks[0][1]
+        if waited >= window and received < self.budget.floor * waited:
+            raise TooSlowError
+
+
+def paced_socket(pace: Pace) -> type[ssl.SSLSocket]:
+    """Make the class of TLS sockets whose every read keeps the pace (`SSLContext.sslsocket_class`).
+
+    A read of the layers above loops until its buffer is full: a trickle would hold it for hours. Only the
+    socket sees each record.
+    """
+    clock = pace.budget.clock
+
+    class PacedSocket(ssl.SSLSocket):
+        def read(self, len: int = 1024, buffer: WriteableBuffer | None = None) -> bytes:  # noqa: A002 - its name
+            began = clock()
+            patience = pace.patience(began)
+            if patience < pace.idle:
+                self.settimeout(patience)
+            data = super().read(len, buffer)
+            # With a buffer the standard library gives the count, whatever its annotations say.
+            pace.note(data if isinstance(data, int) else data.__len__(), clock() - began)
+            return data
+
+    return PacedSocket
