@@ -95,12 +95,12 @@ class HostPolicy:
             _usable(location, [location.literal])
         return location
 
-    def follow(self, location: Location, target: str) -> Location:
+    def follow(self, location: Location, target: str | None) -> Location:
         """Decide on where a redirect leads, `target` being its Location header as `http.client` gives it."""
-        # Bytes by way of Latin-1; where they are no ASCII, they are UTF-8.
-        target = target.encode("latin-1", "replace").decode("utf-8", "replace")
+        # Bytes by way of Latin-1; where they are not ASCII, they are UTF-8.
+        target = (target or "").encode("latin-1", "replace").decode("utf-8", "replace")
         try:
-            url = "" if _odd(target) else urljoin(location.url, target)
+            url = urljoin(location.url, target) if target and not _odd(target) else ""
         except ValueError:
             url = ""
         return self.check(url)

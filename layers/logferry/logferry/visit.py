@@ -93,7 +93,7 @@ class Visitor:
                 break
             answer.close()
             private = None
-            location = self.policy.follow(location, answer.response.getheader("Location") or "//")
+            location = self.policy.follow(location, answer.response.getheader("Location"))
             answer = self._send(location, extra)
         try:
             self._judge(answer.response, location, known=private is not None)
