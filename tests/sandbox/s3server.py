@@ -6,7 +6,6 @@ moto accepts wrong checksums and ignores `If-Match` on completion; this server d
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -70,7 +69,6 @@ def running(
                 process = subprocess.Popen(
                     command(home, ports, certificate, key),
                     cwd=home,
-                    env=os.environ | {"TMPDIR": str(home)},
                     stdout=log,
                     stderr=log,
                 )

@@ -6,6 +6,7 @@ import base64
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -94,8 +95,9 @@ class Stored:
     crc32: int
 
 
+@cache
 def s3_config() -> Config:
-    """Give the settings of the client that lands files.
+    """Give the settings of the client that lands files, always the same object.
 
     By default botocore sends a trailing CRC32, which doubles an upload's cost; switched off alone, it signs
     the payload's SHA-256 instead. Our own CRC32 goes with each part, over HTTPS, so both are off.
@@ -104,7 +106,7 @@ def s3_config() -> Config:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={"payload_signing_enabled": False},
-        retries={"mode": "standard", "max_attempts": 5},
+        retries={"mode": "standard", "total_max_attempts": 5},
         connect_timeout=5,
         read_timeout=30,
         tcp_keepalive=True,

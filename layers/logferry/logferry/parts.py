@@ -36,7 +36,7 @@ class Buffers:
     """
 
     def __init__(self, memory: int = MEMORY) -> None:
-        self._memory = memoryview(mmap.mmap(-1, memory))
+        self._memory = memoryview(mmap.mmap(-1, memory, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
         self._size = 0
         self._free: list[memoryview] = []
         self._taken = 0
@@ -97,14 +97,14 @@ class Body:
     def __len__(self) -> int:
         return len(self._content)
 
-    def read(self, size: int = -1) -> memoryview:
-        """Give the next bytes, none at the end. Raises StoppedError."""
+    def read(self, size: int = -1) -> memoryview | bytes:
+        """Give the next bytes, none at the end; a copy of all where no size is given. Raises StoppedError."""
         if self._stop.is_set():
             raise StoppedError
         end = len(self._content) if size < 0 else self._position + max(size, self.STEP)
         chunk = self._content[self._position : end]
         self._position += len(chunk)
-        return chunk
+        return chunk.tobytes() if size < 0 else chunk
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Go to a position; the SDK goes back to the start for a retry. Raises StoppedError."""
