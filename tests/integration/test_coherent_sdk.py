@@ -27,7 +27,10 @@ names = {"folder": asked["folder"], "service": asked["service"]}
 span = {"start_date": "2026-11-18T00:00:00", "end_date": "2026-11-19T00:00:00"}
 hurry = {"retry_interval": 0.001}
 with Spark.Client(base_url=url, logger=False, **asked["credentials"]) as spark:
-    found = {kind: spark.logs.download(type=kind, **names, **span, **hurry).buffer for kind in ("csv", "json")}
+    found = {
+        kind: spark.logs.download(type=kind, **names, **span, **hurry).buffer
+        for kind in ("csv", "json")
+    }
     found["xlsx"] = spark.logs.rehydrate(None, call_id=asked["call_id"], **names).buffer
     call = spark.logs.get(asked["call_id"]).data
     files = {kind: base64.b64encode(data).decode() for kind, data in found.items()}
