@@ -18,6 +18,7 @@ from logferry.table import Table
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
+    from mypy_boto3_s3 import S3Client
 
 SECRET_SECONDS = 300
 """How long a connection's secret is kept: a rotation is seen within 5 minutes, or at once after a 401."""
@@ -62,6 +63,14 @@ def client(service: str, config: Config | None = None) -> Any:
     """Give the process's one client of a service; `config` goes over the usual retries and timeouts."""
     usual = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=20)
     return boto3.client(service, config=usual.merge(config) if config else usual)  # type: ignore[call-overload]
+
+
+@cache
+def s3() -> S3Client:
+    """Give the client that lands files."""
+    from logferry.bucket import s3_config  # noqa: PLC0415 - only fetch and abandon touch the bucket
+
+    return boto3.client("s3", config=s3_config())
 
 
 @cache
@@ -111,12 +120,18 @@ def tokens() -> dict[str, tuple[str, float]]:
 
 def execution_runs(arn: str) -> bool:
     """Tell whether a Step Functions execution still runs; one that does not exist does not."""
+    return describe_execution(arn).get("status") == "RUNNING"
+
+
+def describe_execution(arn: str) -> dict[str, Any]:
+    """Give what Step Functions knows of an execution, nothing where there is none. Raises DeliveryError."""
     try:
-        return str(client("stepfunctions").describe_execution(executionArn=arn)["status"]) == "RUNNING"
+        known = client("stepfunctions").describe_execution(executionArn=arn)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in {"ExecutionDoesNotExist", "InvalidArn", "ValidationException"}:
-            return False
+            return {}
         raise DeliveryError(f"Step Functions DescribeExecution failed with {code}") from error
     except BotoCoreError as error:
         raise DeliveryError(f"Step Functions DescribeExecution failed: {type(error).__name__}") from error
+    return {name: known[name] for name in ("status", "input", "error", "cause") if name in known}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PERMISSIONS: Final = {
     "HeadObject": "s3:GetObject on the key and s3:ListBucket on the bucket",
     "GetObject": "s3:GetObject on the key",
+    "DeleteObject": "s3:DeleteObjectVersion on the key",
     "AbortMultipartUpload": "s3:AbortMultipartUpload on the key",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads on the bucket",
 }
@@ -180,6 +181,16 @@ def abort_upload(s3: S3Client, bucket: str, key: str, upload_id: str, owner: str
     except (ClientError, BotoCoreError) as error:
         if http_status(error) != HTTPStatus.NOT_FOUND:
             raise delivery_error("AbortMultipartUpload", bucket, key, error) from error
+
+
+def remove(s3: S3Client, bucket: str, key: str, existing: Existing, owner: str | None = None) -> None:
+    """Take away just the version that `find` gave; what was there before it is current again.
+
+    Raises DeliveryError.
+    """
+    version: dict[str, Any] = {"VersionId": existing.version_id} if existing.version_id else {}
+    with delivering("DeleteObject", bucket, key):
+        s3.delete_object(Bucket=bucket, Key=key, **version, **owned_by(owner))
 
 
 @contextmanager

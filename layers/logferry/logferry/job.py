@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from logferry.request import ExportRequest
 
 
@@ -29,6 +30,21 @@ class FileKind(StrEnum):
     XLSX = "xlsx"
     GZIP_JSONL = "gzip-jsonl"
     JSON = "json"
+
+    @property
+    def extension(self) -> str:
+        """Give the end of the object's key."""
+        return {"xlsx": ".xlsx", "gzip-jsonl": ".json.gz", "json": ".json"}.get(self, ".zip")
+
+    @property
+    def content_type(self) -> str:
+        """Give the object's media type."""
+        types = {
+            "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "gzip-jsonl": "application/gzip",
+            "json": "application/json",
+        }
+        return types.get(self, "application/zip")
 
 
 @dataclass(frozen=True)
@@ -58,9 +74,6 @@ class Download:
     never logged, shown or kept.
     """
 
-    kind: FileKind
-    extension: str
-    content_type: str
     url: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     content: bytes | None = field(default=None, repr=False)

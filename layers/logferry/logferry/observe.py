@@ -7,6 +7,8 @@ from functools import cache
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+__all__ = ["MetricUnit", "log", "measure"]
+
 
 @cache
 def log() -> Logger:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from logferry.api import Api
     from logferry.connection import Auth
-    from logferry.job import Download, Job, JobStatus
+    from logferry.job import Download, FileKind, Job, JobStatus
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Source(ABC):
     """
 
     name: ClassVar[str]
+    kind: ClassVar[FileKind]
+    """What its files are."""
     Target: ClassVar[type] = Nothing
     Filters: ClassVar[type] = Nothing
     window: ClassVar[WindowRule | None] = WindowRule()

@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING
 from logferry import aws
 from logferry.access import Access
 from logferry.api import Api
+from logferry.keys import object_key
 from logferry.sources import find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from logferry.request import ExportRequest
+    from logferry.row import Row
     from logferry.source import Source
+
+
+def final_key(source: Source, request: ExportRequest, row: Row, place: int) -> str:
+    """Give the key of an export's file, the first at place 1.
+
+    A refresh stays under the key of the first landing, whatever offset its window is written with.
+    """
+    if place == 1 and row.landed:
+        return str(row.item["key"])
+    return object_key(request, source.folder(request), source.kind.extension, place)
 
 
 def open_api(source: Source, request: ExportRequest) -> Api:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
 from logferry.errors import SubmitUncertainError
-from logferry.job import Download, FileKind, Job, JobState, JobStatus
+from logferry.job import Download, Job, JobState, JobStatus
 from logferry.source import Limits
 from logferry.sources import _spark as spark
 
@@ -52,7 +52,6 @@ class SparkLog(spark.SparkSource):
     limits = Limits(records=100_000, bytes=26_214_400)
 
     word: ClassVar[str]
-    kind: ClassVar[FileKind]
 
     def _url(self, request: ExportRequest, api: Api, *more: str) -> str:
         folder, service = request.target["folder"], request.target["service"]
@@ -94,7 +93,7 @@ class SparkLog(spark.SparkSource):
         url = spark.url_of(data.get("download_url")) if isinstance(data, dict) else None
         if url is None:
             raise spark.not_ready("download_url")
-        yield Download(self.kind, ".zip", "application/zip", url=url)
+        yield Download(url=url)
 
     def _ask(self, job: Job, api: Api) -> Reply | None:
         reply = api.call("GET", self._url(job.request, api, "status", job.id))

@@ -62,6 +62,7 @@ class IbmActivityTracker(Source):
     """POST {endpoint}/v3/sessions, GET …/v3/events/download, DELETE …/v3/sessions/{id}."""
 
     name = "ibm-activity-tracker"
+    kind = FileKind.GZIP_JSONL
     Target = Target
     window = WindowRule(longest=LONGEST, zone="UTC")
     auth: ClassVar = {"uaa": UAA}
@@ -105,7 +106,7 @@ class IbmActivityTracker(Source):
         """Give the stream of the session."""
         headers = {"SESSIONID": job.id}
         url = api.url("v3", "events", "download")
-        yield Download(FileKind.GZIP_JSONL, ".json.gz", "application/gzip", url=url, headers=headers)
+        yield Download(url=url, headers=headers)
 
     def release(self, job: Job, api: Api) -> None:
         """Delete the session; one that is gone (404) is just as well."""

@@ -34,6 +34,7 @@ class SparkCallRecord(SparkCall):
     """GET …/log/getexecutionhistorybycallid/{callId}."""
 
     name = "spark-call"
+    kind = FileKind.JSON
     Target = Target
 
     def open(self, job: Job, api: Api) -> Iterator[Download]:
@@ -53,7 +54,7 @@ class SparkCallRecord(SparkCall):
                 "check the id, and how long the tenant keeps logs"
             )
         text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
-        yield Download(FileKind.JSON, ".json", "application/json", content=text.encode())
+        yield Download(content=text.encode())
 
 
 def _decoded(data: Any) -> Any:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from logferry.job import Job
     from logferry.request import ExportRequest
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
 
 @dataclass(frozen=True)
 class Target:
@@ -36,6 +34,7 @@ class SparkCallExcel(SparkCall):
     """POST …/download/xml/{callId}: answers at once with a download URL."""
 
     name = "spark-call-excel"
+    kind = FileKind.XLSX
     Target = Target
 
     def folder(self, request: ExportRequest) -> Sequence[str]:  # noqa: ARG002
@@ -57,7 +56,7 @@ class SparkCallExcel(SparkCall):
         link = spark.url_of(data.get("download_url")) if isinstance(data, dict) else None
         if link is None:
             raise spark.not_ready("download_url")
-        yield Download(FileKind.XLSX, ".xlsx", XLSX, url=link)
+        yield Download(url=link)
 
 
 SOURCE = SparkCallExcel()

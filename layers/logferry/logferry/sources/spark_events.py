@@ -15,7 +15,6 @@ from logferry.errors import InvalidRequestError, SubmitUncertainError
 from logferry.job import Download, FileKind, Job, JobState, JobStatus
 from logferry.source import Limits
 from logferry.sources import _spark as spark
-from logferry.sources.spark_call_excel import XLSX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,6 +48,7 @@ class SparkEvents(spark.SparkSource):
     """POST …/api/v4/events/download."""
 
     name = "spark-events"
+    kind = FileKind.XLSX
     Filters = Filters
     # The page documents bearer tokens only, no API key.
     auth: ClassVar = {"client_credentials": spark.CLIENT_CREDENTIALS, "bearer": spark.BEARER}
@@ -104,7 +104,7 @@ class SparkEvents(spark.SparkSource):
         if not files:
             raise spark.not_ready("files")
         for url, file_hash in files:
-            yield Download(FileKind.XLSX, ".xlsx", XLSX, url=url, file_hash=file_hash)
+            yield Download(url=url, file_hash=file_hash)
 
     def _ask(self, job: Job, api: Api) -> Reply | None:
         reply = api.call("GET", api.url(api.account, "api", "v4", "events", "download", job.id, "status"))

@@ -1,0 +1,194 @@
+"""Abandon: leave nothing behind of an export that failed, and tell people; safe to call again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from logferry import aws, notify, sources
+from logferry.bucket import remove
+from logferry.errors import InvalidRequestError, LogferryError
+from logferry.export._vendor import final_key, open_api
+from logferry.job import Job
+from logferry.keys import manifest_key
+from logferry.landing import abort_uploads, find
+from logferry.observe import log, measure
+from logferry.redact import redact
+from logferry.row import RowState
+from logferry.table import FencedError
+from logferry.validation import export_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from logferry.request import ExportRequest
+    from logferry.row import Row
+    from logferry.source import Source
+
+ABORTED = "ExecutionAborted"
+KEEPS_JOB = {
+    "ExportTimedOutError",
+    "SourceUnavailableError",
+    "DeliveryError",
+    "States.Timeout",
+    ABORTED,
+}
+ENDED = {"TIMED_OUT": "States.Timeout", "ABORTED": ABORTED, "FAILED": "ExecutionFailed"}
+"""What an execution that no Catch saw ended with, named as errors."""
+
+CAUSE = 1024
+"""Characters of a cause that are kept."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One execution's failure, however we learned of it."""
+
+    execution: str
+    document: Any
+    error: str
+    cause: str
+
+    @property
+    def keeps_job(self) -> bool:
+        """Tell whether the vendor's job is as good as before, so that the next run may adopt it."""
+        return self.error in KEEPS_JOB or self.error.startswith(("Lambda.", "Sandbox."))
+
+    @classmethod
+    def read(cls, event: Mapping[str, Any]) -> Failure | None:
+        """Read what the state machine's Catch passes, or EventBridge's event; None if it runs again by now.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+        """
+        if "detail" in event:
+            return cls._of_event(event["detail"])
+        failure = event["failure"]
+        if not isinstance(failure, dict) or "Error" not in failure:
+            failure = {
+                "Error": "UnknownStateError",
+                "Cause": "a step answered what no release of Logferry says",
+            }
+        error, cause = str(failure["Error"]), _words(str(failure.get("Cause", "")))
+        return cls(event["execution"], event["request"], error, cause)
+
+    @classmethod
+    def _of_event(cls, detail: Mapping[str, Any]) -> Failure | None:
+        arn = str(detail["executionArn"])
+        # An event leaves out what is long, and may be late: the execution itself knows.
+        known = {**detail, **aws.describe_execution(arn)}
+        status = str(known["status"])
+        if status not in ENDED:
+            return None  # it was redriven meanwhile
+        error = str(known.get("error") or ENDED[status])
+        cause = _words(str(known.get("cause") or f"the execution ended {status} where no Catch runs"))
+        try:
+            document = json.loads(known.get("input") or "null")
+        except ValueError:
+            document = None
+        return cls(arn, document, error, cause)
+
+
+def abandon(event: Mapping[str, Any]) -> dict[str, str]:
+    """Clean up, write the ledger, notify once an execution; give `{Error, Cause}` for the Fail state.
+
+    Never touches what has landed, nor another execution's row. Raises SourceUnavailableError, DeliveryError
+    and the like where something could not be cleaned up, after everything else was done.
+    """
+    failure = Failure.read(event)
+    if failure is None:
+        return {}
+    request = _request(failure.document)
+    problems = list(_clean(failure, request)) if request else []
+    _announce(failure, request)
+    if problems:
+        raise problems[0]
+    return {"Error": failure.error, "Cause": failure.cause}
+
+
+def _request(document: Any) -> ExportRequest | None:
+    try:
+        return export_request(document)
+    except InvalidRequestError:
+        return None
+
+
+def _clean(failure: Failure, request: ExportRequest) -> Iterator[LogferryError]:
+    """Release and write off; give the problems met on the way."""
+    source = sources.find(request.source)
+    ledger = aws.ledger()
+    row = ledger.read(request)
+    if row is None or row.owner != failure.execution:
+        return
+    released = source.adoptable or not row.job_id
+    if not released:
+        try:
+            source.release(Job(str(row.job_id), request), open_api(source, request))
+            released = True
+        except LogferryError as error:
+            yield error
+    if row.state is RowState.LANDED:
+        return
+    try:
+        _clear(source, request, row)
+    except LogferryError as error:
+        yield error
+    try:
+        keep = (source.adoptable and failure.keeps_job) or not released
+        ledger.failed(row, failure.error, failure.cause, keep_job=keep)
+    except FencedError:
+        log().info("another execution took over", extra={"export_id": request.export_id})
+
+
+def _clear(source: Source, request: ExportRequest, row: Row) -> None:
+    """Abort this export's open uploads, and take away an object that was put but never committed."""
+    s3, settings = aws.s3(), aws.settings()
+    place = 1
+    while True:
+        key = final_key(source, request, row, place)
+        aborted = abort_uploads(s3, settings.bucket, key, settings.bucket_owner)
+        found = False
+        for name in (manifest_key(key), key):
+            there = find(s3, settings.bucket, name, settings.bucket_owner)
+            mine = {"export-id": request.export_id, "attempt": str(row.attempt)}
+            if there and there.metadata == mine:
+                found = True
+                remove(s3, settings.bucket, name, there, settings.bucket_owner)
+        if not aborted and not found:
+            return
+        place += 1
+
+
+def _announce(failure: Failure, request: ExportRequest | None) -> None:
+    ledger, settings = aws.ledger(), aws.settings()
+    if ledger.failure_announced(failure.execution):
+        return
+    identity = request.identity() if request else _outline(failure.document)
+    export_id = request.export_id if request else None
+    document = notify.failed(identity, export_id, settings.bucket, failure.error, failure.cause)
+    notify.publish(aws.client("sns"), settings.topic_arn, document, failure.execution)
+    ledger.announce_failure(failure.execution)
+    measure(str(identity.get("source") or "unknown"), ExportsFailed=1)
+
+
+def _outline(document: Any) -> dict[str, str]:
+    """Say what can be said of an input that is too broken to identify: never more than known names."""
+    if not isinstance(document, dict):
+        return {}
+    outline = {}
+    if document.get("source") in sources.names():
+        outline["source"] = document["source"]
+    connection = document.get("connection")
+    if isinstance(connection, str):
+        outline["connection"] = redact(connection, 100)
+    return outline
+
+
+def _words(cause: str) -> str:
+    """Give the message of a cause: Lambda wraps it in JSON, with a stack trace."""
+    try:
+        document = json.loads(cause)
+        cause = str(document["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        pass
+    return redact(cause, CAUSE)

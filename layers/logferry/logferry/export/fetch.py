@@ -1,0 +1,75 @@
+"""Fetch: land the files of a job that is ready, then announce the landing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from logferry import aws, notify
+from logferry.download import Budget
+from logferry.errors import Throttled
+from logferry.export._vendor import open_api, read_event
+from logferry.export._wait import wait_as_told
+from logferry.export.land import Lander
+from logferry.export.result import landed
+from logferry.job import Job
+from logferry.observe import MetricUnit, log, measure
+from logferry.row import Row, RowState
+from logferry.state import ExportState, Step, age
+from logferry.table import FencedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from logferry.request import ExportRequest
+    from logferry.source import Source
+
+
+def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Land and announce the export of `{request, execution, state}` within `seconds`; give the result.
+
+    What has landed is not fetched again, what was announced is not announced again. Raises
+    DownloadRefusedError, CorruptDownloadError, SourceUnavailableError, AuthenticationError,
+    ConnectionConfigError, InvalidRequestError, ExportTimedOutError, DeliveryError.
+    """
+    source, request = read_event(event)
+    state = ExportState.from_json(event["state"])
+    row = aws.ledger().read(request)
+    if row is None or (row.owner, row.attempt) != (event["execution"], state.attempt):
+        return _lost(state)
+    try:
+        row = aws.ledger().fetching(row)
+        if row.state is RowState.SUBMITTED:
+            row = _land(row, source, request, Budget(seconds))
+    except Throttled as throttled:
+        return wait_as_told(state, throttled, source.name).to_json()
+    except FencedError:
+        return _lost(state)
+    if row.job_id and not source.adoptable:
+        source.release(Job(row.job_id, request), open_api(source, request))
+    if not row.notified:
+        document = notify.landed(request.identity(), request.export_id, row.item)
+        notify.publish(aws.client("sns"), aws.settings().topic_arn, document, event["execution"])
+        try:
+            row = aws.ledger().notified(row)
+        except FencedError:
+            return _lost(state)
+    return landed(row)
+
+
+def _land(row: Row, source: Source, request: ExportRequest, budget: Budget) -> Row:
+    ledger, job = aws.ledger(), Job(row.job_id or "", request)
+    landing = Lander(source, open_api(source, request), job, row, budget).land()
+    counts = {"landed_submits": row.submits, "landed_polls": row.polls}
+    row = ledger.landed(row, {**landing, **counts})
+    log().info(
+        "landed", extra={"key": landing["key"], "size": landing["size"], "records": landing["records"]}
+    )
+    measure(source.name, ExportsLanded=1, Records=landing["records"] or 0, Suspect=bool(landing["suspect"]))
+    measure(source.name, unit=MetricUnit.Bytes, Bytes=landing["size"])
+    since = row.submitted_at or row.claimed_at
+    measure(source.name, unit=MetricUnit.Seconds, JobSeconds=age(since, ledger.now()))
+    return row
+
+
+def _lost(state: ExportState) -> dict[str, Any]:
+    return {**state.to_json(), "state": str(Step.LOST)}

@@ -1,0 +1,226 @@
+"""Land: every file of a job under its key, verified, then the manifest that says so."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from logferry import __version__, aws
+from logferry.archive import Findings, verifier
+from logferry.download import Budget, Restart, UrlExpired, open_stream
+from logferry.errors import DeliveryError, SourceUnavailableError
+from logferry.export._vendor import final_key
+from logferry.filehash import Hashed, read_hash
+from logferry.hosts import HostPolicy
+from logferry.keys import manifest_key
+from logferry.landing import (
+    AlreadyThere,
+    Condition,
+    Conflict,
+    Existing,
+    ObjectWriter,
+    Stored,
+    Verifier,
+    abort_uploads,
+    find,
+    read_back,
+    transfer,
+    write_json,
+)
+from logferry.request import iso_instant
+from logferry.suspicion import suspect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from logferry.api import Api
+    from logferry.job import Download, Job
+    from logferry.request import ExportRequest
+    from logferry.row import Row
+    from logferry.source import Source
+
+FRESH_URLS = 2
+"""Fresh URLs asked for after one has expired."""
+
+RACES = 5
+"""Tries to write a key that somebody else writes at the same moment."""
+
+MANIFEST = "logferry.manifest/1"
+
+
+@dataclass
+class Lander:
+    """Lands one job. Raises what the vendor side and S3 raise; nothing is left behind then."""
+
+    source: Source
+    api: Api
+    job: Job
+    row: Row
+    budget: Budget
+    landed: list[tuple[Stored, Findings]] = field(default_factory=list)
+
+    @property
+    def request(self) -> ExportRequest:
+        """Give the request that the job is for."""
+        return self.job.request
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Give the metadata that tells our object from another's, and this attempt from an earlier one."""
+        return {"export-id": self.request.export_id, "attempt": str(self.row.attempt)}
+
+    def land(self) -> dict[str, Any]:
+        """Land every file, then the manifest; give what the ledger keeps of it."""
+        downloads = list(self.source.open(self.job, self.api))
+        for place in range(len(downloads)):
+            self.landed.append(self._file(place, downloads))
+        return self._manifest()
+
+    def _file(self, place: int, downloads: list[Download]) -> tuple[Stored, Findings]:
+        """Land one file: fresh URLs for expired ones, from the start where only that helps."""
+        key = final_key(self.source, self.request, self.row, place + 1)
+        if self.row.attempt > 1 or self.row.item["fetches"] > 1:
+            abort_uploads(aws.s3(), aws.settings().bucket, key, aws.settings().bucket_owner)
+        fresh = races = 0
+        while True:
+            try:
+                return self._try(key, downloads[place])
+            except Restart:
+                continue
+            except UrlExpired as expired:
+                if fresh == FRESH_URLS:
+                    raise SourceUnavailableError(
+                        f"the download URL answered {expired.status}, and so did {fresh} fresh ones"
+                    ) from None
+                fresh += 1
+                downloads[:] = self.source.open(self.job, self.api)
+            except (AlreadyThere, Conflict) as race:
+                races += 1
+                if races == RACES:
+                    raise DeliveryError(f"somebody else writes {key} all the time ({race})") from None
+
+    def _try(self, key: str, download: Download) -> tuple[Stored, Findings]:
+        s3, settings = aws.s3(), aws.settings()
+        existing = find(s3, settings.bucket, key, settings.bucket_owner)
+        if existing and self._is_mine(existing, key):
+            return read_back(
+                s3, settings.bucket, key, existing, self._verifier(download), owner=settings.bucket_owner
+            )
+        connection = self.api.access.connection
+        policy = HostPolicy(connection.download_hosts, connection.base_url)
+        limit = connection.limits.get("largest", self.source.limits.largest)
+        with (
+            open_stream(download, policy, self._credentials, budget=self.budget, limit=limit) as stream,
+            ObjectWriter(
+                s3,
+                settings.bucket,
+                key,
+                metadata=self.marks,
+                content_type=self.source.kind.content_type,
+                condition=Condition.replaces(existing.etag) if existing else Condition.absent(),
+                expected_owner=settings.bucket_owner,
+                size_hint=stream.size,
+                check=self._in_time,
+            ) as writer,
+        ):
+            findings = transfer(stream, self._verifier(download), writer)
+            return writer.commit(), findings
+
+    def _is_mine(self, existing: Existing, key: str) -> bool:
+        """Tell an object that an earlier call landed from one that a refresh replaces."""
+        if existing.metadata.get("export-id") != self.request.export_id:
+            raise DeliveryError(
+                f"s3://{aws.settings().bucket}/{key} holds another object ({existing.size} bytes, export-id "
+                f"{existing.metadata.get('export-id', 'none')}); move it away, then start again"
+            )
+        return not self.request.refresh or existing.metadata.get("attempt") == self.marks["attempt"]
+
+    def _verifier(self, download: Download) -> Verifier[Findings]:
+        plain = verifier(self.source.kind, secrets=self.api.access.secrets)
+        known = read_hash(download.file_hash)
+        return Hashed(plain, *known) if known else plain
+
+    def _credentials(self, *, renew: bool) -> Mapping[str, str]:
+        if renew:
+            self.api.access.renew()
+        return self.api.access.headers()
+
+    def _in_time(self) -> None:
+        if self.budget.remaining() < 0:
+            raise SourceUnavailableError("fetch ran out of time while S3 took the file; nothing was landed")
+
+    def _manifest(self) -> dict[str, Any]:
+        settings, row = aws.settings(), self.row
+        objects = [_object(stored, findings) for stored, findings in self.landed]
+        counts = [findings.records for _, findings in self.landed]
+        known = [count for count in counts if count is not None]
+        records = sum(known) if len(known) == len(counts) else None
+        entries = [
+            {**asdict(entry), **({"key": stored.key} if len(objects) > 1 else {})}
+            for stored, findings in self.landed
+            for entry in findings.entries
+        ]
+        head = objects[0]
+        landing = {
+            "bucket": settings.bucket,
+            "key": head["key"],
+            "version_id": head["version_id"],
+            "manifest_key": manifest_key(head["key"]),
+            "size": sum(each["size"] for each in objects),
+            "sha256": head["sha256"],
+            "records": records,
+            "objects": objects,
+            "suspect": suspect(
+                self.source,
+                self.request,
+                self.api.access.connection.limits,
+                records=records,
+                sizes=[each["size"] for each in (*objects, *entries)],
+                series=aws.ledger().rows(self.request.series_id),
+            ),
+        }
+        document = {
+            "schema": MANIFEST,
+            "export_id": self.request.export_id,
+            "request": self.request.identity(),
+            "source": self.source.name,
+            "job_id": self.job.id,
+            **{name: landing[name] for name in ("bucket", "key", "version_id", "size", "sha256")},
+            "content_type": self.source.kind.content_type,
+            "entries": entries,
+            **{name: landing[name] for name in ("objects", "records", "suspect")},
+            "requested_at": row.item.get("submitted_at", row.item["claimed_at"]),
+            "landed_at": iso_instant(aws.ledger().now()),
+            "submits": row.submits,
+            "attempts": row.attempt,
+            "polls": row.polls,
+            "logferry_version": __version__,
+        }
+        self._commit(landing["manifest_key"], document)
+        return landing
+
+    def _commit(self, key: str, document: dict[str, Any]) -> None:
+        """Write the manifest, once: a consumer takes it for the landing."""
+        s3, settings = aws.s3(), aws.settings()
+        existing = find(s3, settings.bucket, key, settings.bucket_owner)
+        if existing and existing.metadata == self.marks:
+            return
+        condition = Condition.replaces(existing.etag) if existing else Condition.absent()
+        try:
+            write_json(
+                s3,
+                settings.bucket,
+                key,
+                document,
+                metadata=self.marks,
+                owner=settings.bucket_owner,
+                condition=condition,
+            )
+        except AlreadyThere as there:
+            if there.existing is None or there.existing.metadata != self.marks:
+                raise DeliveryError(f"somebody else writes {key} at the same time; start again") from there
+
+
+def _object(stored: Stored, findings: Findings) -> dict[str, Any]:
+    names = ("key", "version_id", "size", "sha256")
+    return {**{name: getattr(stored, name) for name in names}, "records": findings.records}

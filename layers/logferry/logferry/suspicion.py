@@ -1,0 +1,48 @@
+"""Landings that may not be everything: empty where there usually is something, or at a vendor's limit."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from logferry.request import ExportRequest
+    from logferry.row import Row
+    from logferry.source import Source
+
+NEARLY = 0.99
+"""A file that is cut at whole rows stays a little below a limit of bytes."""
+
+LOOKED_AT = 14
+"""Landings of the same series that say what is usual: two weeks of days."""
+
+
+def suspect(
+    source: Source,
+    request: ExportRequest,
+    limits: Mapping[str, int],
+    *,
+    records: int | None,
+    sizes: Sequence[int],
+    series: Iterable[Row],
+) -> list[str]:
+    """Give the reasons to look at a landing, in words; none is the usual case.
+
+    `limits` are the connection's own and go before the source's. `sizes` are those of the files and of what
+    is in them, in bytes. `series` is read only where there is nothing in the file.
+    """
+    reasons = []
+    most = limits.get("records", source.record_limit(request))
+    if most and records is not None and records >= most:
+        reasons.append(f"{records} records: the limit of one download is {most}, so it may have been cut")
+    largest = limits.get("bytes", source.limits.bytes)
+    if largest and max(sizes, default=0) >= NEARLY * largest:
+        reasons.append(f"{max(sizes)} bytes: the limit of one download is {largest}, so it may have been cut")
+    if records == 0:
+        landed = (row for row in series if row.landed and row.item["window"] != request.window_key)
+        usual = [row.item.get("records") or 0 for row in islice(landed, LOOKED_AT)]
+        if 2 * sum(count > 0 for count in usual) > len(usual):
+            reasons.append("0 records, where this series usually has some")
+    return reasons
