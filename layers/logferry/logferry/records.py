@@ -1,0 +1,258 @@
+"""Counting records while a file goes by: never a loop over characters, never more than a line held."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from io import BytesIO
+from itertools import accumulate, compress
+from typing import Protocol
+
+LONGEST_LINE = 1024**2
+"""Bytes of a line after which a CSV is taken to be none: what is held of it must stay bounded."""
+
+
+BOM = b"\xef\xbb\xbf"
+FIRST_END = re.compile(rb"\n|\r.", re.DOTALL)
+OPEN_AT_END = re.compile(
+    rb"""(?:(?: "[^"]*+(?:""[^"]*+)*+" [^,]*+  # a quoted field, and whatever follows its closing quote
+          | [^",][^,]*+                      # a plain one: quotes in it mean nothing
+        )?+ ,)*+
+        "[^"]*+(?:""[^"]*+)*+\Z             # a quoted one that is still open""",
+    re.VERBOSE,
+)
+"""Matches a line, from the beginning of a field, that ends inside a quoted one."""
+
+
+class Counter(Protocol):
+    """Counts the records of one content."""
+
+    def feed(self, block: bytes) -> None:
+        """Take the next block, cut anywhere."""
+
+    def total(self) -> int | None:
+        """Give the count once the content has ended; None where it cannot be told."""
+
+
+class LineCounter:
+    """Lines that hold something; the last needs no newline."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+        self._cut = b""
+        """The first two bytes of the line that the last block cut: enough to see whether it is empty."""
+
+    def feed(self, block: bytes) -> None:
+        """Take the next block."""
+        # readlines finds newlines at twice the speed of bytes.count, and leaves the lines to look at.
+        lines = BytesIO(block).readlines()
+        if not lines:
+            return
+        lines[0] = self._cut + lines[0]
+        self._cut = b"" if lines[-1].endswith(b"\n") else lines.pop()[:2]
+        self._lines += len(lines) - empty(lines)
+
+    def total(self) -> int:
+        """Give the number of lines."""
+        return self._lines + (self._cut not in (b"", b"\r"))
+
+
+def empty(lines: list[bytes]) -> int:
+    """Count the lines that hold nothing but their end."""
+    return lines.count(b"\n") + lines.count(b"\r\n")
+
+
+class CsvCounter:
+    """Rows below the header, as Python's csv module reads them; empty lines are no rows.
+
+    A quoted field may hold newlines. A line with an even number of quotes is taken to close what it opens;
+    the others, which are rare, are read by a pattern, so that a quote inside a field that does not begin
+    with one is a character like any other. Rows end with LF or CRLF, or with CR alone where the header does.
+    None where there is a NUL byte (UTF-16, or no text at all) or a line of over 1 MiB.
+    """
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._head: bytes | None = b""
+        """What came so far, until the end of the first line has been seen."""
+        self._held = bytearray()
+        """What there is of the line that the last block cut."""
+        self._quoted = False
+        """Whether the next line begins inside a quoted field."""
+        self._old_mac = False
+        self._lost = False
+
+    def feed(self, block: bytes) -> None:
+        """Take the next block."""
+        self._lost = self._lost or b"\0" in block
+        if self._lost:
+            return
+        if self._head is not None:
+            block = self._begin(self._head + block)
+        if self._old_mac:
+            block = block.replace(b"\r", b"\n")
+        if b"\n" not in block:
+            self._hold(block)
+            return
+        lines = BytesIO(block).readlines()
+        if self._held:
+            self._hold(lines[0])
+            lines[0] = bytes(self._held)
+            self._held.clear()
+        if not lines[-1].endswith(b"\n"):
+            self._hold(lines.pop())
+        if self._quoted or b'"' in block or b'"' in lines[0]:
+            self._count_quoted(lines)
+        else:
+            self._rows += len(lines) - empty(lines)
+
+    def total(self) -> int | None:
+        """Give the number of rows below the header."""
+        if self._lost:
+            return None
+        if self._head is not None:  # a header, or not even that
+            return 0
+        unended = self._quoted or bytes(self._held) not in (b"", b"\r")
+        return max(0, self._rows + unended - 1)
+
+    def _begin(self, head: bytes) -> bytes:
+        """Learn how lines end, once the first one has; until then hold back everything."""
+        end = FIRST_END.search(head)
+        if end is None:
+            self._head = head
+            self._lost = len(head) > LONGEST_LINE
+            return b""
+        self._head = None
+        self._old_mac = end.group() not in (b"\n", b"\r\n")
+        return head.removeprefix(BOM)
+
+    def _hold(self, piece: bytes) -> None:
+        self._held += piece
+        self._lost = self._lost or len(self._held) > LONGEST_LINE
+
+    def _count_quoted(self, lines: list[bytes]) -> None:
+        odd = [line.count(b'"') & 1 for line in lines]
+        at = 0
+        while at < len(lines):
+            if self._quoted:
+                self._quoted = b'"' not in lines[at] or bool(OPEN_AT_END.match(b'"' + lines[at]))
+                self._rows += not self._quoted
+            else:
+                even = at
+                at = odd.index(1, at) if 1 in odd[at:] else len(lines)
+                self._rows += at - even - empty(lines[even:at])
+                if at < len(lines):
+                    self._quoted = bool(OPEN_AT_END.match(lines[at]))
+                    self._rows += not self._quoted
+            at += 1
+
+
+class JsonCounter:
+    """Items of a top-level array, 1 for a top-level object; read by its brackets and commas alone.
+
+    None where the brackets do not balance, nest deeper than 254, or where it is no single array or object.
+    """
+
+    def __init__(self) -> None:
+        self._head: bytes | None = b""
+        """The first significant bytes, until it is seen whether an array is empty."""
+        self._array = False
+        self._empty = False
+        self._commas = 0
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+        self._closed = False
+        self._lost = False
+
+    def feed(self, block: bytes) -> None:
+        """Take the next block."""
+        if self._lost:
+            return
+        if self._head is not None:
+            block = self._begin(self._head + block)
+        self._walk(self._outside_strings(self._unescaped(block)))
+
+    def total(self) -> int | None:
+        """Give the number of items."""
+        if self._lost or not self._closed:
+            return None
+        return self._commas + 1 if self._array and not self._empty else int(not self._array)
+
+    def _begin(self, head: bytes) -> bytes:
+        """Learn what it is from its first significant byte; of an array, from the next one too."""
+        head = head.lstrip(BOM + WHITESPACE)
+        self._lost = head[:1] not in (b"", b"[", b"{")
+        self._array = head.startswith(b"[")
+        if self._array:
+            first = head[1:].lstrip(WHITESPACE)
+            head = b"[" + first
+            self._empty = first.startswith(b"]")
+        if len(head) > 1:
+            self._head = None
+            return head
+        self._head = head
+        return b""
+
+    def _unescaped(self, block: bytes) -> bytes:
+        """Take out escaped quotes: after that every quote begins or ends a string."""
+        if self._escaped:
+            block, self._escaped = block[1:], not block
+        if b"\\" not in block:
+            return block
+        self._escaped = bool((len(block) - len(block.rstrip(b"\\"))) % 2)
+        return block.replace(b"\\\\", b"").replace(b'\\"', b"")
+
+    def _outside_strings(self, block: bytes) -> bytes:
+        """Give what is left of brackets and commas outside of strings: +1, -1 and 0."""
+        marks = (b'"' * self._in_string + block.translate(MARKS, NO_MARKS)).replace(b'""', b"")
+        if b'"' not in marks:
+            self._in_string = False
+            return marks
+        parts = marks.split(b'"')
+        self._in_string = len(parts) % 2 == 0
+        return b"".join(parts[::2])
+
+    def _walk(self, marks: bytes) -> None:
+        """Follow the depth; count commas at depth 1."""
+        if not marks:
+            return
+        try:
+            depths = bytes(accumulate(array("b", marks), initial=self._depth))[1:]
+        except ValueError:  # below 0, or over 255
+            self._lost = True
+            return
+        self._depth = depths[-1]
+        self._commas += bytes(compress(depths, marks.translate(COMMAS))).count(1)
+        self._lost = self._closed or 0 in depths[:-1]
+        self._closed = self._depth == 0
+
+
+WHITESPACE = b" \t\r\n"
+OPENS, CLOSES, COMMA = 1, 255, 0
+MARKS = bytes.maketrans(b"[{]},", bytes((OPENS, OPENS, CLOSES, CLOSES, COMMA)))
+NO_MARKS = bytes(set(range(256)) - set(b'[{]},"'))
+COMMAS = bytes(mark == COMMA for mark in range(256))
+
+
+class SheetCounter:
+    """Rows of a worksheet below its first one, by their end tags: a row without cells has none."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._cut = b""
+
+    def feed(self, block: bytes) -> None:
+        """Take the next block."""
+        block = self._cut + block
+        self._rows += len(ROW_END.findall(block))
+        last = block.rfind(b"<", -LONGEST_TAG)
+        self._cut = b"" if last < 0 or b">" in block[last:] else block[last:]
+
+    def total(self) -> int:
+        """Give the number of rows below the first."""
+        return max(0, self._rows - 1)
+
+
+LONGEST_TAG = 256
+ROW_END = re.compile(rb"</(?:[\w.-]+:)?row\s*>")
