@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 PAYLOAD_LIMIT = 6 * 1024 * 1024
-"""Bytes of a synchronous request or reply: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+"""Bytes of a synchronous request or reply: …/lambda/latest/dg/gettingstarted-limits.html."""
 ASYNC_PAYLOAD_LIMIT = 1024 * 1024
 """Bytes of an asynchronous request; the same page."""
 
@@ -57,9 +57,13 @@ class Reply:
         """Give the reply of a call that Lambda itself refuses or fails."""
         return cls(json.dumps({"Type": "Service", "Message": message}).encode(), status=status, code=code)
 
+    def json(self) -> Any:
+        """Parse the payload."""
+        return json.loads(self.payload)
+
     @property
     def error_type(self) -> str | None:
-        """The name that Step Functions matches on: the exception's class, or `Runtime.ExitError` and the like."""
+        """The name that Step Functions matches on: an exception's class, `Runtime.ExitError` and so on."""
         if not self.error:
             return None
         try:

@@ -1,7 +1,7 @@
 """One function process: AWS's own runtime client, and the Runtime API that it asks for work.
 
 The API's four calls: docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Each process has a listener of
-its own, since awslambdaric's two HTTP clients agree on nothing but `host:port` that could tell processes apart.
+its own: awslambdaric's two HTTP clients agree on nothing but `host:port` that could tell processes apart.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import queue
 import subprocess
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -39,7 +39,7 @@ class Call:
         if not self.reply.done():
             try:
                 self.reply.set_result(reply)
-            except Exception:  # noqa: BLE001 - InvalidStateError: another thread was faster, and that is fine
+            except InvalidStateError:
                 return
 
 
@@ -115,7 +115,7 @@ class FunctionProcess:
             self.kill(exit_error(call.request_id, "signal: killed"))
 
     def peak(self) -> int:
-        """Give the highest resident memory of the process so far, in MiB; 0 where the system does not tell."""
+        """Give the highest resident memory of the process so far, in MiB; 0 where nobody tells."""
         try:
             lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         except OSError:

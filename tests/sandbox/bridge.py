@@ -1,0 +1,260 @@
+"""What AWS connects and moto does not: asynchronous calls, events by rule to targets, schedules.
+
+Beside each bridge stands what AWS documents. All delivery is on threads; `drain` waits for the rest.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from jsonpath_ng.parser import parse as json_path
+from moto.events.models import EventPattern
+from moto.events.utils import EventTemplateParser
+
+from tests.sandbox.cloud import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.sandbox.function import Function, Reply
+    from tests.sandbox.gate import AwsRequest
+    from tests.sandbox.site import Rule, Site
+
+RETRY_SECONDS = (60.0, 120.0)
+"""Pauses before the second and third try of an asynchronous call."""
+S3_CREATES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
+DETAIL_LIMIT = 248 * 1024
+"""Input and output together, beyond which a status-change event leaves them out."""
+
+
+class Bridge:
+    """Delivers, for one site; `speed` divides the pauses between tries."""
+
+    def __init__(self, site: Site, speed: float) -> None:
+        self.site = site
+        self.speed = speed
+        self.events: list[dict[str, Any]] = []
+        self._pending = 0
+        self._idle = threading.Condition()
+
+    def drain(self, timeout: float = 30.0) -> None:
+        """Wait until everything that was set off is delivered; TimeoutError if it is not."""
+        with self._idle:
+            if not self._idle.wait_for(lambda: self._pending == 0, timeout):
+                raise TimeoutError(f"{self._pending} deliveries are still under way after {timeout} s")
+
+    def _later(self, work: Callable[..., None], *arguments: Any) -> None:
+        def run() -> None:
+            try:
+                work(*arguments)
+            finally:
+                with self._idle:
+                    self._pending -= 1
+                    self._idle.notify_all()
+
+        with self._idle:
+            self._pending += 1
+        threading.Thread(target=run, daemon=True).start()
+
+    # Asynchronous invocation: docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html.
+    # Two more tries after a function error, one and two minutes later; then the on-failure destination and
+    # the dead-letter queue (…/invocation-async-retain-records.html).
+
+    def enqueue(self, function: Function, event: bytes) -> None:
+        """Take an asynchronous call."""
+        self._later(self._invoke, function, event)
+
+    def _invoke(self, function: Function, event: bytes) -> None:
+        config = self.site.invoke_configs.get(function.name, {})
+        tries = 1 + int(config.get("MaximumRetryAttempts", len(RETRY_SECONDS)))
+        reply = self.site.runtime.invoke(function.name, event)
+        for attempt in range(1, tries):
+            if not reply.error and reply.status < 400:
+                return
+            time.sleep(RETRY_SECONDS[attempt - 1] / self.speed)
+            reply = self.site.runtime.invoke(function.name, event)
+        if reply.error or reply.status >= 400:
+            self._give_up(function, event, reply, tries)
+
+    def _give_up(self, function: Function, event: bytes, reply: Reply, tries: int) -> None:
+        request_id, text = str(uuid.uuid4()), reply.payload.decode(errors="replace")
+        config = self.site.invoke_configs.get(function.name, {})
+        destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if destination:
+            record = {
+                "version": "1.0",
+                "timestamp": iso(dt.datetime.now(dt.UTC)),
+                "requestContext": {
+                    "requestId": request_id,
+                    "functionArn": f"{function.arn}:$LATEST",
+                    "condition": "RetriesExhausted",
+                    "approximateInvokeCount": tries,
+                },
+                "requestPayload": json.loads(event),
+                "responseContext": {
+                    "statusCode": 200,
+                    "executedVersion": "$LATEST",
+                    "functionError": reply.error,
+                },
+                "responsePayload": json.loads(text or "null"),
+            }
+            self._send(destination, json.dumps(record))
+        if function.dead_letter_arn:
+            attributes = {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": text[:1024]}
+            self._send(function.dead_letter_arn, event.decode(), attributes)
+
+    # Rules: docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html, moto judges the pattern.
+
+    def put(self, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]) -> None:
+        """Put an event of AWS's own on the default bus."""
+        event: Any = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": detail_type,
+            "source": source,
+            "account": ACCOUNT,
+            "time": iso(dt.datetime.now(dt.UTC)),
+            "region": REGION,
+            "resources": resources,
+            "detail": detail,
+        }
+        self.events.append(event)
+        for rule in self.site.rules:
+            if (
+                rule.enabled
+                and rule.pattern
+                and EventPattern(None, json.loads(rule.pattern)).matches_event(event)
+            ):
+                self._later(self._deliver, rule, event)
+
+    def _deliver(self, rule: Rule, event: dict[str, Any]) -> None:
+        for target in rule.targets:
+            text = json.dumps(shape(target, event))
+            try:
+                self._send(target["Arn"], text)
+            except Exception as error:
+                # AWS retries for a day where the target may come back, then turns to the target's own queue
+                dead = target.get("DeadLetterConfig", {}).get("Arn")
+                if not dead:
+                    raise
+                self._send(dead, text, {"ERROR_MESSAGE": str(error)[:1024]})
+
+    def _send(self, arn: str, text: str, attributes: dict[str, str] | None = None) -> None:
+        kind = arn.split(":")[2]
+        given = {key: {"DataType": "String", "StringValue": one} for key, one in (attributes or {}).items()}
+        if kind == "lambda":
+            self.enqueue(self.site.runtime.function(arn), text.encode())
+        elif kind == "sqs":
+            url = self.site.client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+            self.site.client("sqs").send_message(QueueUrl=url, MessageBody=text, MessageAttributes=given)
+        elif kind == "sns":
+            self.site.client("sns").publish(TopicArn=arn, Message=text, MessageAttributes=given)
+        elif kind == "states":
+            self.site.client("stepfunctions").start_execution(
+                stateMachineArn=arn, name=str(uuid.uuid4()), input=text
+            )
+        else:
+            raise NotImplementedError(f"the bridge does not deliver to {arn}")
+
+    # docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html: best effort, at least once.
+
+    def execution_changed(self, execution: Any) -> None:
+        """Put a Step Functions Execution Status Change."""
+        status = execution.exec_status.value
+        output = json.dumps(execution.output) if status == "SUCCEEDED" else None
+        fits = len(execution.execution_input.encode()) + len((output or "").encode()) <= DETAIL_LIMIT
+        detail = {
+            "executionArn": execution.exec_arn,
+            "stateMachineArn": execution.state_machine.arn,
+            "name": execution.name,
+            "status": status,
+            "startDate": milliseconds(execution.start_date),
+            "stopDate": milliseconds(execution.stop_date),
+            "input": execution.execution_input if fits else None,
+            "inputDetails": {"included": fits},
+            "output": output if fits else None,
+            "outputDetails": {"included": fits} if output else None,
+            "error": execution.error,
+            "cause": execution.cause,
+        }
+        self.put("aws.states", "Step Functions Execution Status Change", [execution.exec_arn], detail)
+
+    # docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html; for what function processes put.
+
+    def request_done(self, request: AwsRequest, status: int) -> None:
+        """Put an Object Created event where a request to S3 made one in a bucket that sends events."""
+        bucket, _, key = request.path.lstrip("/").partition("/")
+        made = request.service == "s3" and request.action in S3_CREATES and status == 200
+        if made and bucket in self.site.event_buckets:
+            self._later(self._object_created, bucket, unquote(key), request.action)
+
+    def _object_created(self, bucket: str, key: str, reason: str) -> None:
+        head = self.site.client("s3").head_object(Bucket=bucket, Key=key)
+        made = {"key": key, "size": head["ContentLength"], "etag": head["ETag"].strip('"')}
+        if "VersionId" in head:
+            made["version-id"] = head["VersionId"]
+        detail = {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": made,
+            "requester": ACCOUNT,
+            "reason": reason,
+        }
+        self.put("aws.s3", "Object Created", [f"arn:aws:s3:::{bucket}"], detail)
+
+    # docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html.
+
+    def fire(self, logical_id: str, scheduled: dt.datetime) -> str | None:
+        """Fire a schedule once; give the ARN of the execution that it started, None if it started none."""
+        schedule = self.site.schedules[logical_id]
+        text = schedule.target.get("Input", "{}")
+        for name, value in {
+            "scheduled-time": iso(scheduled),
+            "schedule-arn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{logical_id}",
+            "execution-id": str(uuid.uuid4()),
+            "attempt-number": "1",
+        }.items():
+            text = text.replace(f"<aws.scheduler.{name}>", value)
+        arn = schedule.target["Arn"]
+        if arn.endswith(":aws-sdk:sfn:startExecution"):
+            wanted = json.loads(text)
+            arn, text = wanted["StateMachineArn"], wanted.get("Input", "{}")
+        if ":stateMachine:" not in arn:
+            self._send(arn, text)
+            return None
+        started = self.site.client("stepfunctions").start_execution(
+            stateMachineArn=arn, name=str(uuid.uuid4()), input=text
+        )
+        return str(started["executionArn"])
+
+
+def shape(target: dict[str, Any], event: dict[str, Any]) -> Any:
+    """Give what a target gets of an event: …/eventbridge/latest/userguide/eb-targets.html."""
+    if "Input" in target:
+        return json.loads(target["Input"])
+    if "InputPath" in target:
+        found = json_path(target["InputPath"]).find(event)
+        return found[0].value if found else None
+    if "InputTransformer" in target:
+        transformer = target["InputTransformer"]
+        stamped: Any = {**event, "ingestion-time": event["time"]}
+        return EventTemplateParser.parse(
+            transformer["InputTemplate"], transformer.get("InputPathsMap", {}), stamped
+        )
+    return event
+
+
+def iso(moment: dt.datetime) -> str:
+    """Spell an instant as AWS's events do, to the second."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def milliseconds(moment: dt.datetime | None) -> int | None:
+    """Give the milliseconds since the epoch."""
+    return None if moment is None else int(moment.timestamp() * 1000)

@@ -1,0 +1,257 @@
+"""The sandbox: the real template, deployed into an embedded AWS, its state machines run for real."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from boto3.dynamodb.types import TypeDeserializer
+from moto.sns.models import sns_backends
+
+from tests.sandbox import contents, distributed_map, interpreter, state
+from tests.sandbox.bridge import Bridge
+from tests.sandbox.cloud import ACCOUNT, REGION, Cloud
+from tests.sandbox.deploy import deploy
+from tests.sandbox.execution import Execution
+from tests.sandbox.faults import Faults
+from tests.sandbox.runtime import LambdaRuntime
+from tests.sandbox.site import Site
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from tests.sandbox.contents import StoredObject
+    from tests.sandbox.function import Function, Invocation, Reply
+    from tests.sandbox.template import Created
+
+ROOT = Path(__file__).parents[2]
+
+
+class Sandbox:
+    """A deployed stack, alive until the block ends. One at a time in a process.
+
+    `parameters` are the template's, `connections` secrets by connection name, `speed` divides what
+    Wait states and retries sleep, `s3` is `moto` or `seaweedfs`, `state` a folder where ledger and bucket
+    outlive the sandbox, `ca_bundle` the functions' REQUESTS_CA_BUNDLE. `prepare` is called before anything
+    is deployed.
+    """
+
+    def __init__(
+        self,
+        *,
+        template: Path = ROOT / "template.yaml",
+        parameters: Mapping[str, str] | None = None,
+        connections: Mapping[str, Mapping[str, Any]] | None = None,
+        speed: float = 1.0,
+        s3: str = "moto",
+        state: Path | None = None,
+        ca_bundle: str | Path | None = None,
+        prepare: Callable[[Sandbox], None] | None = None,
+    ) -> None:
+        self.template = template
+        self.parameters = dict(parameters or {})
+        self.connections = dict(connections or {})
+        self.speed = speed
+        self.state = state
+        self.ca_bundle = ca_bundle
+        self.prepare = prepare
+        self.runtime = LambdaRuntime(self._environment)
+        self.cloud = Cloud(lambda_url=self.runtime.url, s3=s3)
+        self.site = Site(self.cloud, self.runtime)
+        self.bridge = Bridge(self.site, speed)
+        self.faults = Faults(self.runtime)
+        self.resources: dict[str, Created] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Deploy."""
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def _start(self) -> None:
+        for name in ("moto", "samtranslator"):
+            logging.getLogger(name).setLevel(
+                logging.CRITICAL
+            )  # they print whole syntax trees on a caught error
+        self.runtime.start()
+        self._stack.callback(self.runtime.stop)
+        self.runtime.enqueue = self.bridge.enqueue
+        self._stack.enter_context(self.cloud)
+        for gate in self.cloud.gates:
+            gate.after = self.bridge.request_done
+            self.faults.watch(gate)
+        changed = self.bridge.execution_changed
+        self._stack.enter_context(interpreter.mend(self.cloud.client, self.speed, changed))
+        self._stack.enter_context(distributed_map.mend())
+        if self.prepare:
+            self.prepare(self)
+        self.resources = deploy(self.site, self.template, self.parameters)
+        for name, secret in self.connections.items():
+            self.connect(name, secret)
+        if self.state:
+            state.load(self, self.state)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Keep the state, if it is to be kept, and stop everything."""
+        try:
+            if self.state:
+                self.drain()
+                state.save(self, self.state)
+        finally:
+            self._stack.close()
+
+    def _environment(self, _: Function, process: str) -> dict[str, str]:
+        bundle = {"REQUESTS_CA_BUNDLE": str(self.ca_bundle)} if self.ca_bundle else {}
+        return {**self.cloud.environment(), **bundle, "AWS_SDK_UA_APP_ID": process}
+
+    # Running
+
+    def start(
+        self, document: Any, *, machine: str = "ExportStateMachine", name: str | None = None
+    ) -> Execution:
+        """Start an execution with a JSON document or the raw text of one; without a name it gets one."""
+        text = document if isinstance(document, str) else json.dumps(document)
+        started = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.site.state_machines[machine], name=name or str(uuid.uuid4()), input=text
+        )
+        return Execution(started["executionArn"], self)
+
+    def stop(self, execution: Execution, *, error: str = "", cause: str = "") -> None:
+        """Stop an execution, as a person would."""
+        self.client("stepfunctions").stop_execution(executionArn=execution.arn, error=error, cause=cause)
+
+    def executions(self, machine: str = "ExportStateMachine") -> list[Execution]:
+        """List a state machine's executions."""
+        listed = self.client("stepfunctions").list_executions(
+            stateMachineArn=self.site.state_machines[machine]
+        )
+        return [Execution(one["executionArn"], self) for one in listed["executions"]]
+
+    def invoke(self, function: str, event: Any) -> Reply:
+        """Call a function and wait; `reply.error_type` tells a failure, `reply.json()` the result."""
+        return self.runtime.invoke(function, json.dumps(event).encode())
+
+    def fire_schedule(self, logical_id: str, scheduled_time: dt.datetime) -> Execution | None:
+        """Fire a schedule as of a time; give the execution that it started, if it started one."""
+        arn = self.bridge.fire(logical_id, scheduled_time)
+        return Execution(arn, self) if arn else None
+
+    def drain(self, timeout: float = 30.0) -> None:
+        """Wait until asynchronous calls and events have been delivered: what follows an execution's end."""
+        self.bridge.drain(timeout)
+
+    def kill_running(self, function: str) -> int:
+        """SIGKILL every process of a function that has a call under way; give how many there were."""
+        return self.runtime.kill_running(function)
+
+    # Looking
+
+    def client(self, service: str) -> Any:
+        """Give a boto3 client of the embedded AWS."""
+        return self.cloud.client(service)
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name: the stack's own, or the one that it was told to use."""
+        own = self.resources.get("Bucket")
+        return own.ref if own else self.parameters["ExistingBucketName"]
+
+    @property
+    def not_emulated(self) -> list[str]:
+        """What the template has and the sandbox has not, each with its reason."""
+        return self.site.not_emulated
+
+    def objects(self, *, all_versions: bool = False, prefix: str = "") -> list[StoredObject]:
+        """List the bucket's current objects by key, or all versions."""
+        return contents.objects(self.client("s3"), self.bucket, all_versions=all_versions, prefix=prefix)
+
+    def read(self, key: str, version_id: str | None = None) -> bytes:
+        """Give an object's bytes."""
+        return contents.read(self.client("s3"), self.bucket, key, version_id)
+
+    def open_uploads(self) -> list[dict[str, Any]]:
+        """List the multipart uploads that were neither completed nor aborted."""
+        return contents.open_uploads(self.client("s3"), self.bucket)
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Give every item of the ledger's table, in Python's types (numbers are Decimal)."""
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.resources["Table"].ref)
+        read = TypeDeserializer().deserialize
+        return [{key: read(one) for key, one in item.items()} for page in pages for item in page["Items"]]
+
+    def notifications(self, topic: str = "Topic") -> list[dict[str, Any]]:
+        """Give what was published to a topic: `message` (parsed if JSON), `email`, `subject`, `attributes`.
+
+        From moto's record of what was published; a queue would get the default body only.
+        """
+        sent = sns_backends[ACCOUNT][REGION].topics[self.resources[topic].ref].sent_notifications
+        return [notification(text, subject, attributes) for _, text, subject, attributes, _ in sent]
+
+    def queue(self, logical_id: str) -> list[dict[str, Any]]:
+        """Take the messages that wait in a queue: `body` and `attributes`."""
+        address = self.resources[logical_id].ref
+        taken: list[dict[str, Any]] = []
+        while (
+            found := self.client("sqs")
+            .receive_message(QueueUrl=address, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+            .get("Messages")
+        ):
+            taken += found
+        return [
+            {
+                "body": one["Body"],
+                "attributes": {
+                    key: value["StringValue"] for key, value in one.get("MessageAttributes", {}).items()
+                },
+            }
+            for one in taken
+        ]
+
+    def logs(self, function: str | None = None) -> str:
+        """Give what one function, or all, wrote."""
+        return self.runtime.logs(function)
+
+    def invocations(self, function: str | None = None) -> list[Invocation]:
+        """List the finished calls, of one function or of all."""
+        return [one for one in self.runtime.invocations if function in {None, one.function}]
+
+    def connect(self, name: str, secret: Mapping[str, Any] | str) -> None:
+        """Create a connection's secret, or put a new value into it; a text is stored as it is."""
+        prefix = self.site.parameters.get("SecretPrefix", "logferry/")
+        text = secret if isinstance(secret, str) else json.dumps(secret)
+        client = self.client("secretsmanager")
+        try:
+            client.create_secret(Name=f"{prefix}{name}", SecretString=text)
+        except client.exceptions.ResourceExistsException:
+            client.put_secret_value(SecretId=f"{prefix}{name}", SecretString=text)
+
+
+def notification(text: str, subject: str | None, attributes: dict[str, Any] | None) -> dict[str, Any]:
+    """Take one published message apart."""
+    try:
+        bodies = json.loads(text)
+    except ValueError:
+        bodies = {"default": text}
+    default = bodies.get("default", bodies) if isinstance(bodies, dict) else bodies
+    try:
+        message = json.loads(default) if isinstance(default, str) else default
+    except ValueError:
+        message = default
+    return {
+        "message": message,
+        "email": bodies.get("email") if isinstance(bodies, dict) else None,
+        "subject": subject,
+        "attributes": {name: one.get("Value") for name, one in (attributes or {}).items()},
+    }

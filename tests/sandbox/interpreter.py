@@ -1,0 +1,285 @@
+# ruff: noqa: SLF001 - patching another's private methods is what this module is for
+"""What moto's Step Functions interpreter lacks against AWS's, mended from outside while a sandbox runs.
+
+Each mend names what AWS does. moto 5.2.5's classes are patched and put back; nothing of it is copied here.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import time
+import uuid
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from moto.stepfunctions.exceptions import InvalidExecutionInput, InvalidName
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.common.retry.retrier_decl import RetrierDecl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
+    StateTaskServiceSfn,
+)
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+INPUT_LIMIT = 256 * 1024
+"""Bytes of UTF-8: docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
+NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
+"""docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html, parameter name."""
+TERMINAL = {"States.DataLimitExceeded", "States.Runtime"}
+"""States.ALL matches neither: docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html."""
+CHILD_CHECK_SECONDS = 0.05
+"""How often a `.sync` task looks at its child; moto's half a second would be most of a small run."""
+
+
+def mend(client: Callable[[str], Any], speed: float, changed: Callable[[Execution], None]) -> ExitStack:
+    """Mend the interpreter until the returned stack is closed.
+
+    `client` gives a boto3 client of a service, `speed` divides what Wait states and retries sleep, `changed`
+    is called with each execution that started or ended.
+    """
+    stack, clock = ExitStack(), _RetryClock(speed)
+    for target, name, substitute in (
+        (WaitFunction, "_wait_interval", waiting(speed)),
+        (RetrierDecl, "_eval_body", retrying(clock)),
+        (retrier_decl, "time", clock),
+        (ErrorEqualsDecl, "_eval_body", matching()),
+        (StepFunctionsParserBackend, "start_execution", starting()),
+        (Execution, "start", announced_start(changed)),
+        (Execution, "stop", stopping(changed)),
+        (Execution, "get_start_execution_details", details_with_text_time()),
+        (BaseExecutionWorkerCommunication, "terminated", ending(changed)),
+        (ExecutionWorker, "_execution_logic", surviving()),
+        (StateTaskServiceSfn, "_normalise_parameters", lowering_names()),
+        (StateTaskServiceSfn, "_normalise_response", raise_names),
+        (StateTaskServiceSfn, "_sync2_api_output_of", staticmethod(parsing_output())),
+        (StateTaskServiceSfn, "_build_sync_resolver", naming_the_child("_build_sync_resolver")),
+        (StateTaskServiceSfn, "_build_sync2_resolver", naming_the_child("_build_sync2_resolver")),
+        (StateTaskServiceSfn, "_eval_sync", stopping_the_child(client)),
+        (state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", CHILD_CHECK_SECONDS),
+    ):
+        stack.enter_context(patch.object(target, name, substitute))
+    # boto3's default session is not for many threads at once, and a client costs 20 ms: one for each service.
+    for module in [
+        one for one in sys.modules.values() if getattr(one, "boto_client_for", None) is boto_client_for
+    ]:
+        stack.enter_context(patch.object(module, "boto_client_for", lambda service, **_: client(service)))
+    return stack
+
+
+def pause(env: Any, seconds: float) -> None:
+    """Sleep, unless the execution is stopped or times out meanwhile."""
+    until = time.monotonic() + seconds
+    while env.is_running() and (left := until - time.monotonic()) > 0:
+        env.program_state_event.wait(left)
+
+
+def waiting(speed: float) -> Any:
+    """Divide a Wait state's time; to the millisecond, where moto rounds."""
+
+    def wait_interval(_: Any, env: Any, wait_seconds: float) -> None:
+        pause(env, max(0.0, float(wait_seconds)) / speed)
+
+    return wait_interval
+
+
+class _RetryClock(threading.local):
+    """What moto's retrier takes for its `time` module: a delay is divided, and a stop ends it as AWS does."""
+
+    env: Any = None
+    speed = 1.0
+
+    def __init__(self, speed: float) -> None:
+        self.speed = speed
+
+    def sleep(self, seconds: float) -> None:
+        pause(self.env, seconds / self.speed)
+
+
+def retrying(clock: _RetryClock) -> Any:
+    """Tell the clock whose retry is about to sleep."""
+    original = RetrierDecl._eval_body
+
+    def eval_body(self: RetrierDecl, env: Any) -> None:
+        clock.env = env
+        original(self, env)
+
+    return eval_body
+
+
+def matching() -> Any:
+    """Keep States.ALL from catching what AWS lets nobody catch."""
+    original = ErrorEqualsDecl._eval_body
+
+    def eval_body(self: ErrorEqualsDecl, env: Any) -> None:
+        error = str(getattr(env.stack[-1], "error_name", ""))
+        original(self, env)
+        if error in TERMINAL and error not in {str(one.error_name) for one in self.error_names}:
+            env.stack[-1] = False
+
+    return eval_body
+
+
+def starting() -> Any:
+    """Name an unnamed execution, and refuse what AWS refuses: a bad name, more than 256 KiB of input."""
+    original = StepFunctionsParserBackend.start_execution
+
+    def start_execution(
+        self: Any,
+        state_machine_arn: str,
+        name: str = "",
+        execution_input: str = "{}",
+        **rest: Any,
+    ) -> Execution:
+        name = name or str(uuid.uuid4())
+        if not NAME.fullmatch(name):
+            raise InvalidName(f"Invalid Name: '{name}'")
+        if len(execution_input.encode()) > INPUT_LIMIT:
+            raise InvalidExecutionInput(f"Invalid Input: longer than {INPUT_LIMIT} bytes")
+        return original(self, state_machine_arn, name=name, execution_input=execution_input, **rest)
+
+    return start_execution
+
+
+def announced_start(changed: Callable[[Execution], None]) -> Any:
+    """Tell that an execution is RUNNING."""
+    original = Execution.start
+
+    def start(self: Execution) -> None:
+        original(self)
+        changed(self)
+
+    return start
+
+
+def stopping(changed: Callable[[Execution], None]) -> Any:
+    """End an execution as soon as it is stopped; a function that is at work goes on behind its back.
+
+    docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html; moto waits.
+    """
+    original = Execution.stop
+
+    def stop(self: Execution, stop_date: dt.datetime, error: str | None, cause: str | None) -> None:
+        while self.exec_worker is None or self.exec_worker.env is None:
+            time.sleep(0.001)  # it has only just been started
+        original(self, stop_date=stop_date, error=error, cause=cause)
+        if self.exec_status == ExecutionStatus.RUNNING:
+            self.exec_status, self.stop_date = ExecutionStatus.ABORTED, stop_date
+            self.error, self.cause = error or None, cause or None
+            changed(self)
+
+    return stop
+
+
+def ending(changed: Callable[[Execution], None]) -> Any:
+    """Tell that an execution has ended, once."""
+    original = BaseExecutionWorkerCommunication.terminated
+
+    def terminated(self: BaseExecutionWorkerCommunication) -> None:
+        if self.execution.exec_status == ExecutionStatus.RUNNING:
+            original(self)
+            changed(self.execution)
+
+    return terminated
+
+
+def surviving() -> Any:
+    """End an execution whose interpreter broke as FAILED; in moto it would run for ever."""
+    original: Any = ExecutionWorker._execution_logic
+
+    def execution_logic(self: ExecutionWorker) -> None:
+        try:
+            original(self)
+        except Exception as error:  # noqa: BLE001 - whatever broke, somebody waits for the end
+            if self.env is not None:
+                self.env.set_error({"error": "States.Runtime", "cause": f"the interpreter broke: {error!r}"})
+                self._execution_communication.terminated()
+
+    return execution_logic
+
+
+def details_with_text_time() -> Any:
+    """Make `$$.Execution.StartTime` the ISO 8601 text that AWS gives; moto's datetime breaks Payloads."""
+    original = Execution.get_start_execution_details
+
+    def get_start_execution_details(self: Execution) -> Any:
+        details: Any = original(self)
+        details.start_time = self.start_date.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        return details
+
+    return get_start_execution_details
+
+
+# states:startExecution.sync, .sync:2: docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+
+
+def lowering_names() -> Any:
+    """Spell parameters as the API does; moto hands `StateMachineArn` on, which the API does not know."""
+    original = StateTaskServiceSfn._normalise_parameters
+
+    def normalise(self: Any, parameters: dict[str, Any], *rest: Any, **named: Any) -> None:
+        original(self, parameters, *rest, **named)
+        for key in list(parameters):
+            parameters[key[0].lower() + key[1:]] = parameters.pop(key)
+
+    return normalise
+
+
+def raise_names(_: Any, response: Any, *__: Any, **___: Any) -> None:
+    """Spell a reply as Step Functions shows it: `ExecutionArn`, dates as milliseconds since the epoch."""
+    for key in list(response) if isinstance(response, dict) else []:
+        value = response.pop(key)
+        if isinstance(value, dict) and key.endswith("Details"):
+            raise_names(None, value)
+        response[key[0].upper() + key[1:]] = (
+            int(value.timestamp() * 1000) if hasattr(value, "timestamp") else value
+        )
+
+
+def parsing_output() -> Any:
+    """Parse a succeeded child's input and output; a failed one's stay texts within the error's cause."""
+    original: Any = StateTaskServiceSfn._sync2_api_output_of
+
+    def parse(typ: type, value: dict[str, Any]) -> None:
+        if value.get("status") == "SUCCEEDED":
+            original(typ=typ, value=value)
+
+    return parse
+
+
+def naming_the_child(name: str) -> Any:
+    """Let the function that waits for a child know which child it is."""
+    original: Any = getattr(StateTaskServiceSfn, name)
+
+    def build(self: Any, env: Any, **rest: Any) -> Any:
+        child = env.stack[-1]["ExecutionArn"]
+        resolver = original(self, env=env, **rest)
+        resolver.child = child
+        return resolver
+
+    return build
+
+
+def stopping_the_child(client: Callable[[str], Any]) -> Any:
+    """Stop the child of an execution that is stopped or times out."""
+    original: Any = StateTaskServiceSfn._eval_sync
+
+    def eval_sync(self: Any, env: Any, sync_resolver: Any, **rest: Any) -> Any:
+        outcome = original(self, env=env, sync_resolver=sync_resolver, **rest)
+        if outcome is None and not env.is_running():
+            client("stepfunctions").stop_execution(executionArn=sync_resolver.child)
+        return outcome
+
+    return eval_sync
