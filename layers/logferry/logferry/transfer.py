@@ -24,7 +24,7 @@ PROGRESS_BYTES = 8 * 2**20
 """A connection that brought so much before it broke costs the budget no break."""
 
 PAUSES = (0, 1, 2, 4, 8)
-"""Seconds before each next try to get a broken transfer going again."""
+"""Seconds before each next try to get a broken transfer going again, as long as nothing comes."""
 
 _STRONG = re.compile(r'"[\x21\x23-\x7e]*"')
 """A strong entity tag, RFC 9110, 8.8.3; a weak one begins with `W/`."""
@@ -50,6 +50,8 @@ class Transfer:
         """What is to come of this answer's body; None where the body itself says when it ends."""
         self._since = (0, 0)
         """What had been given out, and read from sockets, when this answer began."""
+        self._vain = 0
+        """Tries in a row, of getting a broken transfer going again, that brought nothing."""
         self._validator: str | None = None
         self._done = False
 
@@ -175,14 +177,12 @@ class Transfer:
     def _mend(self, why: str) -> None:
         """Get a broken transfer going again where it stopped; Restart where it must begin again."""
         self.close()
-        free = self.received - self._since[0] >= PROGRESS_BYTES
-        for pause in PAUSES:
-            self._pace.patience(self._budget.clock())
-            if not free and not self._budget.spend_break():
-                break
+        brought = self.received - self._since[0]
+        self._vain = 0 if brought else self._vain
+        free = brought >= PROGRESS_BYTES
+        while free or self._budget.spend_break():
+            self._pause()
             free = False
-            if pause:
-                self._budget.sleep(min(pause, self._budget.remaining()))
             try:
                 self._resume() if self.received else self._begin()
             except SourceUnavailableError as error:
@@ -195,6 +195,13 @@ class Transfer:
             else:
                 return
         raise SourceUnavailableError(f"the transfer broke too often ({why}): {self._progress()}")
+
+    def _pause(self) -> None:
+        self._pace.patience(self._budget.clock())
+        pause = PAUSES[min(self._vain, len(PAUSES) - 1)]
+        self._vain += 1
+        if pause:
+            self._budget.sleep(min(pause, self._budget.remaining()))
 
     @contextmanager
     def _in_time(self) -> Iterator[None]:

@@ -1,0 +1,202 @@
+"""A TLS server that says byte for byte what a test tells it to, and a client that downloads from it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import socket
+import ssl
+import struct
+import termios
+import threading
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import trustme
+
+from logferry.download import Budget, open_stream
+from logferry.hosts import HostPolicy
+from logferry.job import Download
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from logferry.download import Stream
+
+NAMES = ("api.vendor.test", "files.vendor.test", "other.vendor.test", "127.0.0.1")
+"""What its certificate is good for."""
+
+
+@dataclass
+class Wire:
+    """One connection: the request that came, and the way back."""
+
+    sock: ssl.SSLSocket
+    target: str
+    headers: dict[str, str]
+    number: int
+    """Which request to the server it is, from 0."""
+
+    def send(self, *parts: bytes) -> None:
+        """Send bytes as they are."""
+        self.sock.sendall(b"".join(parts))
+
+    def head(self, status: int = 200, *headers: str) -> None:
+        """Send a status line and headers."""
+        self.send("\r\n".join([f"HTTP/1.1 {status} Said So", *headers, "", ""]).encode())
+
+    def reset(self) -> None:
+        """Break the connection off with a TCP reset, once the client's side has everything that was sent."""
+        unsent = array("i", [1])
+        while unsent[0]:
+            fcntl.ioctl(self.sock, termios.TIOCOUTQ, unsent)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def hang(self) -> None:
+        """Say no more, until the client goes."""
+        with contextlib.suppress(OSError):
+            self.sock.recv(1)
+
+
+@dataclass
+class Server:
+    """Serves on a port of its own; `answer` is called for each connection, in a thread of its own."""
+
+    folder: Path
+    answer: Callable[[Wire], None] = lambda wire: wire.head(404)
+    asked: list[Wire] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        authority = trustme.CA()
+        self.ca_file = self.folder / "ca.pem"
+        authority.cert_pem.write_to_path(str(self.ca_file))
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(*NAMES).configure_cert(self._tls)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+    def url(self, path: str = "/file?sig=SECRET-SIGNATURE", host: str = "files.vendor.test") -> str:
+        """Give a URL of this server."""
+        return f"https://{host}:{self.port}{path}"
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                raw, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(raw,), daemon=True).start()
+
+    def _serve(self, raw: socket.socket) -> None:
+        raw.settimeout(20)
+        with contextlib.suppress(OSError), self._tls.wrap_socket(raw, server_side=True) as sock:
+            text = b""
+            while b"\r\n\r\n" not in text:
+                text += sock.recv(65536)
+            lines = text.decode("latin-1").split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+            wire = Wire(sock, lines[0].split(" ")[1], headers, len(self.asked))
+            self.asked.append(wire)
+            self.answer(wire)
+
+
+class Proxy:
+    """An HTTP proxy that tunnels every CONNECT to one port of loopback, whatever name was asked for."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.asked: list[str] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://user:PROXY-SECRET@127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                text = b""
+                while b"\r\n\r\n" not in text:
+                    text += client.recv(65536)
+                self.asked.append(text.decode("latin-1"))
+                server = socket.create_connection(("127.0.0.1", self.port))
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                for ends in ((client, server), (server, client)):
+                    threading.Thread(target=_pump, args=ends, daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
+def resolver(host: str, port: int, **_: Any) -> list[Any]:
+    """Answer as `socket.getaddrinfo` would if every name of the tests were loopback."""
+    assert host in NAMES
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+
+@dataclass
+class Client:
+    """A connection whose exact download hosts are the server's names; `home` is the host of its base_url."""
+
+    server: Server
+    home: str = "api.vendor.test"
+    renewals: list[bool] = field(default_factory=list)
+    naps: list[float] = field(default_factory=list)
+
+    def credentials(self, *, renew: bool) -> Mapping[str, str]:
+        """Count how often credentials are asked for."""
+        self.renewals.append(renew)
+        return {"Authorization": "Bearer SECRET-FRESH" if renew else "Bearer SECRET-TOKEN"}
+
+    def budget(self, **options: Any) -> Budget:
+        """Give a budget that never sleeps."""
+        return Budget(**{"seconds": 900, "sleep": self.naps.append, **options})
+
+    def policy(self, *entries: str) -> HostPolicy:
+        """Give the policy; `entries` instead of the server's names."""
+        port = self.server.port
+        entries = entries or tuple(f"{name}:{port}" for name in NAMES)
+        return HostPolicy(entries, f"https://{self.home}:{port}")
+
+    def open(self, url: str | None = None, policy: HostPolicy | None = None, **options: Any) -> Stream:
+        """Open a download from the server."""
+        headers = {"SESSIONID": "SECRET-SESSION"}
+        download = Download(url=url or self.server.url(), headers=headers)
+        options = {"budget": self.budget(), "resolver": resolver, **options}
+        return open_stream(download, policy or self.policy(), self.credentials, **options)
+
+    def fetch(self, url: str | None = None, **options: Any) -> bytes:
+        """Read a download to its end."""
+        with self.open(url, **options) as stream:
+            return read(stream)
+
+
+def read(stream: Stream, most: int = 1 << 20) -> bytes:
+    """Read a stream to its end by buffers of `most` bytes."""
+    buffer, body = bytearray(most), b""
+    while count := stream.readinto(memoryview(buffer)):
+        body += buffer[:count]
+    assert stream.received == len(body)
+    return body
