@@ -23,7 +23,9 @@ from tests.sandbox.vendor.records import records
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROWS_A_BLOCK = 4_000
+ROWS_A_BLOCK = 500
+RUN = 1024 * 1024
+"""Blocks are strung together to runs of about this length, so that writes are large."""
 LIMIT = 0xFFFFFFFF
 DEFLATE_END = b"\x03\x00"
 """An empty last block with fixed codes: ends a deflate stream after any full flush."""
@@ -101,6 +103,8 @@ def big_zip(size: int, *, entries: int = 1, deflated: bool = False, seed: int = 
         (*flushed(header, block), DEFLATE_END) if deflated else (header, block, b"")
     )
     count = max(1, size // entries // len(packed_block))
+    together = max(1, RUN // len(packed_block))
+    run, (runs, rest) = packed_block * together, divmod(count, together)
     pieces: list[tuple[bytes, int]] = []
     directory = b""
     offset = 0
@@ -109,7 +113,7 @@ def big_zip(size: int, *, entries: int = 1, deflated: bool = False, seed: int = 
         entry = Entry(name, count, header, block, packed_header, packed_block, end)
         info = entry.info(deflated=deflated)
         local = info.FileHeader(zip64=max(entry.size, entry.packed_size) >= LIMIT)
-        pieces += [(local + packed_header, 1), (packed_block, count), (end, 1)]
+        pieces += [(local + packed_header, 1), (run, runs), (packed_block, rest), (end, 1)]
         directory += central_header(info, offset)
         offset += len(local) + entry.packed_size
     pieces.append((directory + end_records(entries, len(directory), offset), 1))
