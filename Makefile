@@ -17,13 +17,13 @@ help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: .venv ## run one export through the real template and state machine, on this machine (INPUT=another.json)
-	$(RUN) tests.sandbox run $(INPUT)
+	@$(RUN) tests.sandbox run $(INPUT)
 
 test: tools ## every check and every test
-	$(GATES)
+	@$(GATES)
 
 lint: tools ## the static checks alone: code, types, template, state machines, policies, dependencies
-	$(GATES) static
+	@$(GATES) static
 
 format: .venv ## put the code into shape
 	.venv/bin/ruff check --fix .
@@ -33,13 +33,13 @@ types: .venv ## mypy, strict
 	.venv/bin/mypy
 
 unit: .venv ## the unit tests alone
-	$(RUN) pytest tests/unit -n 2
+	@$(RUN) pytest tests/unit -n 2
 
 bench: .venv ## the benchmarks, side by side with what people use today
-	$(RUN) tests.benchmarks
+	@$(RUN) tests.benchmarks
 
 test-browser: .venv ## draw the coverage picture in a headless Chromium
-	$(RUN) pytest tests/browser
+	@$(RUN) pytest tests/browser
 
 smoke: .venv ## one export and one dry run against a deployed stack (STACK=name; uses your AWS credentials)
 	@test -n "$(STACK)" || { echo "say which stack: make smoke STACK=name"; exit 2; }
