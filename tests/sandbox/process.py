@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tests.sandbox.function import PAYLOAD_LIMIT, Function, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 MIB = 1024 * 1024
 
@@ -53,12 +53,19 @@ class FunctionProcess:
     """A running `python -m awslambdaric`; takes one call at a time and may be killed at any moment."""
 
     def __init__(
-        self, function: Function, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+        self,
+        function: Function,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        ready: Callable[[], None],
     ) -> None:
         self.function = function
         self.name = name
         self.log = log
         self.calls = 0
+        self._ready: Callable[[], None] | None = ready
         self._work: queue.Queue[Call] = queue.Queue()
         self._call: Call | None = None
         self._cause: Reply | None = None
@@ -124,6 +131,7 @@ class FunctionProcess:
 
     def _bury(self) -> None:
         self._process.wait()
+        self._tell_ready()
         call = self._call
         if call is not None:
             code = self._process.returncode
@@ -132,10 +140,16 @@ class FunctionProcess:
         self._listener.shutdown()
         self._listener.server_close()
 
+    def _tell_ready(self) -> None:
+        ready, self._ready = self._ready, None
+        if ready:
+            ready()
+
     # What the Runtime API's handler calls.
 
     def next_call(self) -> Call:
         """Block until there is work."""
+        self._tell_ready()
         call = self._work.get()
         call.deadline = time.monotonic() + self.function.timeout
         return call

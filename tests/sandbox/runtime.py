@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import sys
 import tempfile
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 0.025
 """How often time and memory of busy processes are looked at."""
 INIT_SECONDS = 60.0
-"""AWS gives an init 10 s of a processor of its own; here up to fifty of them share two."""
+"""AWS gives an init 10 s of a processor of its own; here several share one."""
+STARTING = 2 * (os.cpu_count() or 1)
+"""Processes that start at once. Further calls wait for one of them, or for an idle process: fifty executions
+then need a dozen processes of a function, where fifty would start for a tenth of a second's work each."""
 
 
 @dataclass
@@ -51,6 +55,8 @@ class LambdaRuntime:
         self._names: dict[str, str] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
+        self._change = threading.Condition(self._lock)
+        self._starting = 0
         self._stopped = threading.Event()
         self._server = InvokeServer(self)
 
@@ -66,7 +72,8 @@ class LambdaRuntime:
         self._stopped.set()
         self._server.shutdown()
         self._server.server_close()
-        with self._lock:
+        with self._change:
+            self._change.notify_all()
             processes = [one for pool in self._pools.values() for one in (*pool.idle, *pool.busy)]
         for process in processes:
             process.kill()
@@ -140,11 +147,15 @@ class LambdaRuntime:
         with self._lock:
             if function.reserved_concurrency is not None and len(pool.busy) >= function.reserved_concurrency:
                 return None
-            while pool.idle:
-                process = pool.idle.pop()
-                if process.alive:
-                    pool.busy.add(process)
-                    return process
+            process = self._idle(pool)
+            while process is None and self._starting >= STARTING and not self._stopped.is_set():
+                self._change.wait()
+                process = self._idle(pool)
+            if self._stopped.is_set():
+                return None
+            if process is not None:
+                return process
+            self._starting += 1
             name = f"{function.logical_id}-{next(self._numbers)}"
         path = ":".join(str(folder) for folder in (function.code, *function.layers))
         environment = {
@@ -166,10 +177,28 @@ class LambdaRuntime:
             **function.environment,
         }
         command = (sys.executable, "-m", "awslambdaric", function.handler)
-        process = FunctionProcess(function, name, command, environment, self._folder / f"{name}.log")
+        log = self._folder / f"{name}.log"
+        try:
+            process = FunctionProcess(function, name, command, environment, log, self._started)
+        except BaseException:
+            self._started()
+            raise
         with self._lock:
             pool.busy.add(process)
         return process
+
+    def _idle(self, pool: _Pool) -> FunctionProcess | None:
+        while pool.idle:
+            process = pool.idle.pop()
+            if process.alive:
+                pool.busy.add(process)
+                return process
+        return None
+
+    def _started(self) -> None:
+        with self._change:
+            self._starting -= 1
+            self._change.notify_all()
 
     def _give_back(self, process: FunctionProcess) -> None:
         pool = self._pools[process.function.name]
@@ -177,6 +206,7 @@ class LambdaRuntime:
             pool.busy.discard(process)
             if process.alive:
                 pool.idle.append(process)
+            self._change.notify_all()
 
     def _watch(self) -> None:
         while not self._stopped.wait(WATCH_SECONDS):
