@@ -1,4 +1,4 @@
-"""A TLS server that says byte for byte what a test tells it to, and a client that downloads from it."""
+"""A TLS server that says byte for byte what a test tells it to, and a proxy before it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,13 @@ import termios
 import threading
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import trustme
 
-from logferry.download import Budget, open_stream
-from logferry.hosts import HostPolicy
-from logferry.job import Download
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
-
-    from logferry.download import Stream
 
 NAMES = ("api.vendor.test", "files.vendor.test", "other.vendor.test", "127.0.0.1")
 """What its certificate is good for."""
@@ -148,55 +142,3 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         while data := source.recv(65536):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
-
-
-def resolver(host: str, port: int, **_: Any) -> list[Any]:
-    """Answer as `socket.getaddrinfo` would if every name of the tests were loopback."""
-    assert host in NAMES
-    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
-
-
-@dataclass
-class Client:
-    """A connection whose exact download hosts are the server's names; `home` is the host of its base_url."""
-
-    server: Server
-    home: str = "api.vendor.test"
-    renewals: list[bool] = field(default_factory=list)
-    naps: list[float] = field(default_factory=list)
-
-    def credentials(self, *, renew: bool) -> Mapping[str, str]:
-        """Count how often credentials are asked for."""
-        self.renewals.append(renew)
-        return {"Authorization": "Bearer SECRET-FRESH" if renew else "Bearer SECRET-TOKEN"}
-
-    def budget(self, **options: Any) -> Budget:
-        """Give a budget that never sleeps."""
-        return Budget(**{"seconds": 900, "sleep": self.naps.append, **options})
-
-    def policy(self, *entries: str) -> HostPolicy:
-        """Give the policy; `entries` instead of the server's names."""
-        port = self.server.port
-        entries = entries or tuple(f"{name}:{port}" for name in NAMES)
-        return HostPolicy(entries, f"https://{self.home}:{port}")
-
-    def open(self, url: str | None = None, policy: HostPolicy | None = None, **options: Any) -> Stream:
-        """Open a download from the server."""
-        headers = {"SESSIONID": "SECRET-SESSION"}
-        download = Download(url=url or self.server.url(), headers=headers)
-        options = {"budget": self.budget(), "resolver": resolver, **options}
-        return open_stream(download, policy or self.policy(), self.credentials, **options)
-
-    def fetch(self, url: str | None = None, **options: Any) -> bytes:
-        """Read a download to its end."""
-        with self.open(url, **options) as stream:
-            return read(stream)
-
-
-def read(stream: Stream, most: int = 1 << 20) -> bytes:
-    """Read a stream to its end by buffers of `most` bytes."""
-    buffer, body = bytearray(most), b""
-    while count := stream.readinto(memoryview(buffer)):
-        body += buffer[:count]
-    assert stream.received == len(body)
-    return body

@@ -31,7 +31,10 @@ class Stream(Protocol):
     received: int
 
     def readinto(self, view: memoryview) -> int:
-        """Fill `view` from its start, give the count; 0 at the true end only. What lies behind is scratch."""
+        """Fill `view` from its start and give the count, which may be less than fits; 0 at the true end only.
+
+        What lies behind the count is scratch.
+        """
 
     def __enter__(self) -> Self:
         """Give the stream; leaving the block closes it."""

@@ -98,7 +98,7 @@ class Transfer:
         """Ask for the whole file."""
         response = self._take(self._visitor.ask({}))
         if response.status != HTTPStatus.OK:
-            raise CorruptDownloadError("the vendor sent a part of the file, unasked")
+            raise CorruptDownloadError(f"the vendor answered {response.status} when asked for the whole file")
         self.size = self._left
         self._check_size()
         tag = (response.getheader("ETag") or "").strip()

@@ -1,0 +1,159 @@
+"""Every answer of a vendor has one name, proxies carry what they should, and no failure shows a secret."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from logferry.download import Restart, UrlExpired
+from logferry.errors import (
+    ConnectionConfigError,
+    CorruptDownloadError,
+    DownloadRefusedError,
+    InvalidRequestError,
+    SourceUnavailableError,
+    Throttled,
+)
+from tests.integration.downloads import assert_silent, connected, say
+from tests.integration.wire import Proxy, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.integration.downloads import Client
+    from tests.integration.wire import Wire
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    with connected(tmp_path, monkeypatch) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "error"),
+    [
+        (400, "X: 1", UrlExpired),
+        (401, "X: 1", UrlExpired),
+        (403, "X: 1", UrlExpired),
+        (404, "X: 1", UrlExpired),
+        (410, "X: 1", UrlExpired),
+        (405, "X: 1", InvalidRequestError),
+        (408, "X: 1", SourceUnavailableError),
+        (416, "X: 1", CorruptDownloadError),
+        (429, "X: 1", Throttled),
+        (429, "Retry-After: 1.5", Throttled),
+        (500, "Retry-After: 5", SourceUnavailableError),
+        (503, "Retry-After: 5", Throttled),
+        (503, "X: 1", SourceUnavailableError),
+        (204, "X: 1", SourceUnavailableError),
+        (304, "X: 1", SourceUnavailableError),
+        (200, "Content-Encoding: gzip", CorruptDownloadError),
+        (200, "Content-Encoding: identity, br", CorruptDownloadError),
+        (200, "Transfer-Encoding: gzip, chunked", CorruptDownloadError),
+    ],
+)
+def test_every_answer_has_one_name(client: Client, status: int, header: str, error: type[Exception]) -> None:
+    client.server.answer = say(status, header)
+
+    with pytest.raises(error) as raised:
+        client.open()
+    assert_silent(raised.value)
+
+
+def test_patience_is_as_long_as_the_vendor_asked(client: Client) -> None:
+    client.server.answer = say(503, "Retry-After: Thu, 19 Nov 2026 10:00:30 GMT")
+
+    with pytest.raises(Throttled) as throttled:
+        client.open(now=lambda: 1_795_082_400.0)
+    assert throttled.value.seconds == 30
+
+
+def test_an_identity_encoding_is_none(client: Client) -> None:
+    client.server.answer = say(200, "Content-Encoding: Identity", body=b"file")
+
+    assert client.fetch() == b"file"
+
+
+def test_bad_credentials_at_home_are_not_taken_for_an_expired_url(client: Client) -> None:
+    client.server.answer = say(400)
+
+    with pytest.raises(InvalidRequestError):
+        client.open(client.server.url(host="api.vendor.test"))
+
+
+def echo(wire: Wire) -> None:
+    wire.send(f"HTTP/1.1 {wire.target} {wire.headers}\r\n\r\n".encode())
+
+
+def malformed_header(wire: Wire) -> None:
+    wire.send(b"HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 4\r\n\r\nfile")
+
+
+def broken(wire: Wire) -> None:
+    wire.head(200, "Content-Length: 100", "ETag: W/1")
+    wire.send(b"x" * 10)
+
+
+@pytest.mark.parametrize("answer", [echo, malformed_header, broken, Server.answer, say(500), lambda _: None])
+@pytest.mark.parametrize("host", ["api.vendor.test", "files.vendor.test"])
+def test_no_failure_and_no_log_shows_url_headers_or_credentials(
+    client: Client, caplog: pytest.LogCaptureFixture, answer: Callable[[Wire], None], host: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    client.server.answer = answer
+
+    try:
+        client.fetch(client.server.url(host=host))
+    except (SourceUnavailableError, UrlExpired, Restart, InvalidRequestError) as error:
+        assert_silent(error)
+    assert "SECRET" not in caplog.text
+    assert "sig=" not in caplog.text
+
+
+def test_a_proxy_resolves_the_names_and_the_host_list_still_holds(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.server.answer = say(200, body=b"file")
+
+    def nobody(*_: Any, **__: Any) -> list[Any]:
+        pytest.fail("a name was looked up")
+
+    with Proxy(client.server.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        assert client.fetch(resolver=nobody) == b"file"
+        with pytest.raises(DownloadRefusedError):
+            client.open("https://evil.test/x", resolver=nobody)
+
+        assert len(proxy.asked) == 1
+        assert proxy.asked[0].startswith(f"CONNECT files.vendor.test:{client.server.port} ")
+        assert "proxy-authorization: basic" in proxy.asked[0].lower()
+        assert "proxy-authorization" not in client.server.asked[0].headers
+
+        monkeypatch.setenv("NO_PROXY", ".vendor.test")
+        assert client.fetch() == b"file"
+        assert len(proxy.asked) == 1
+
+
+def test_a_proxy_that_nobody_runs_is_worth_another_try(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Proxy(client.server.port) as proxy:
+        pass
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+
+    with pytest.raises(SourceUnavailableError) as error:
+        client.open()
+    assert_silent(error.value)
+
+
+def test_a_proxy_of_another_kind_is_a_configuration_error(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+
+    with pytest.raises(ConnectionConfigError, match="HTTPS_PROXY"):
+        client.open()

@@ -1,0 +1,118 @@
+"""A download stops by itself: too slow, silent, or when the function's time is nearly over."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from logferry.errors import SourceUnavailableError
+from tests.integration.downloads import assert_silent, connected, read, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.integration.downloads import Client
+    from tests.integration.wire import Wire
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    with connected(tmp_path, monkeypatch) as client:
+        yield client
+
+
+class Clock:
+    """Advances by `tick` whenever it is looked at: each read seems to wait for that long."""
+
+    def __init__(self, tick: float) -> None:
+        self.now, self.tick = 0.0, tick
+
+    def __call__(self) -> float:
+        self.now += self.tick
+        return self.now
+
+
+def trickle(wire: Wire) -> None:
+    """Send 100 bytes a TLS record: as many as a read of the socket gives."""
+    wire.head(200, "Content-Length: 1000000")
+    with contextlib.suppress(OSError):
+        for _ in range(1000):
+            wire.send(b"x" * 100)
+        wire.hang()
+
+
+def test_a_trickle_fails_and_says_how_far_and_how_fast_it_got(client: Client) -> None:
+    client.server.answer = trickle
+    budget = client.budget(clock=Clock(1.0), floor=4096, window=60)
+
+    with client.open(budget=budget) as stream, pytest.raises(SourceUnavailableError) as error:
+        read(stream)
+
+    assert str(error.value).startswith("fewer than 4096 bytes/s came for 60 s: ")
+    assert " of 1000000 bytes in 1" in str(error.value)
+    assert_silent(error.value)
+    assert len(client.server.asked) == 1
+
+
+def test_it_stops_before_the_function_does_and_says_how_far_and_how_fast_it_got(client: Client) -> None:
+    client.server.answer = trickle
+    clock = Clock(1.0)
+    budget = client.budget(clock=clock, floor=0, seconds=300, margin=30)
+
+    with client.open(budget=budget) as stream, pytest.raises(SourceUnavailableError) as error:
+        read(stream)
+
+    assert "stopped before the function's time was over" in str(error.value)
+    assert " of 1000000 bytes in 2" in str(error.value)
+    assert " bytes/s; " in str(error.value)
+    assert 270 <= clock.now < 300
+    assert_silent(error.value)
+
+
+def test_time_that_is_over_opens_nothing(client: Client) -> None:
+    with pytest.raises(SourceUnavailableError, match="stopped before the function's time was over"):
+        client.open(budget=client.budget(seconds=10, margin=30))
+    assert client.server.asked == []
+
+
+def test_time_that_the_upload_took_ends_the_download_at_the_next_read(client: Client) -> None:
+    client.server.answer = say(200, body=b"x" * 1_000_000)
+    clock = Clock(0.0)
+
+    with client.open(budget=client.budget(clock=clock)) as stream:
+        assert stream.readinto(memoryview(bytearray(100_000))) == 100_000
+        clock.now = 871
+        with pytest.raises(SourceUnavailableError, match="of 1000000 bytes in 871 s"):
+            stream.readinto(memoryview(bytearray(1_000_000)))
+
+
+def test_a_connection_that_falls_silent_is_given_up_and_resumed(client: Client) -> None:
+    def answer(wire: Wire) -> None:
+        if wire.number:
+            wire.head(206, "Content-Range: bytes 4-9/10", "Content-Length: 6")
+            wire.send(b"456789")
+        else:
+            wire.head(200, "Content-Length: 10", 'ETag: "v1"')
+            wire.send(b"0123")
+            wire.hang()
+
+    client.server.answer = answer
+
+    with client.open(idle=0.5) as stream:
+        assert stream.readinto(memoryview(bytearray(4))) == 4
+        assert read(stream) == b"456789"
+
+
+def test_headers_that_never_end_are_cut_off(client: Client) -> None:
+    def answer(wire: Wire) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    client.server.answer = answer
+
+    with pytest.raises(SourceUnavailableError, match="stopped before"):
+        client.open(budget=client.budget(clock=Clock(1.0), floor=0))
