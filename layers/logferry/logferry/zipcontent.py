@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     Walk = Generator[None, None, None]
 
-STORED_SLICE = 64 * 1024
+FIRST_SLICE = 2 * 1024
+"""Where nothing says how long a member is: what the inflater did not use is copied, and most are short."""
 LONGEST_DESCRIPTOR = 24
 NEXT_HEADER = re.compile(re.escape(LOCAL) + b"|" + re.escape(CENTRAL))
 
@@ -63,10 +64,10 @@ class Content:
             return  # some writers call an empty entry deflated and store nothing for it
         inflater = Inflater()
         while not inflater.ended:
-            most = SLICE if known is None else min(SLICE, known - self._packed)
+            most = max(FIRST_SLICE, self._packed) if known is None else known - self._packed
             if not most:
                 raise CorruptDownloadError(f"{self._promised} is damaged: its compressed data goes on")
-            with (yield from self._inlet.some(most)) as piece:
+            with (yield from self._inlet.some(min(most, SLICE))) as piece:
                 self._got(piece)
                 for block in inflater.blocks(piece):
                     self._add(block)
@@ -75,7 +76,7 @@ class Content:
 
     def _stored(self) -> Walk:
         while self._packed < self._promised.packed:
-            most = min(STORED_SLICE, self._promised.packed - self._packed)
+            most = min(SLICE, self._promised.packed - self._packed)
             with (yield from self._inlet.some(most)) as piece:
                 self._got(piece)
                 self._add(bytes(piece))
@@ -88,7 +89,7 @@ class Content:
         """
         held = b""
         while True:
-            with (yield from self._inlet.some(STORED_SLICE)) as piece:
+            with (yield from self._inlet.some(SLICE)) as piece:
                 held += piece
                 self._got(piece)
             for header in NEXT_HEADER.finditer(held):
