@@ -106,17 +106,17 @@ def paced_socket(pace: Pace) -> type[ssl.SSLSocket]:
     A read of the layers above loops until its buffer is full: a trickle would hold it for hours. Only the
     socket sees each record.
     """
-    clock = pace.budget.clock
+    clock, size = pace.budget.clock, len
+    near = pace.budget.deadline - pace.idle
 
     class PacedSocket(ssl.SSLSocket):
         def read(self, len: int = 1024, buffer: WriteableBuffer | None = None) -> bytes:  # noqa: A002 - its name
             began = clock()
-            patience = pace.patience(began)
-            if patience < pace.idle:
-                self.settimeout(patience)
+            if began > near:
+                self.settimeout(pace.patience(began))
             data = super().read(len, buffer)
             # With a buffer the standard library gives the count, whatever its annotations say.
-            pace.note(data if isinstance(data, int) else data.__len__(), clock() - began)
+            pace.note(data if isinstance(data, int) else size(data), clock() - began)
             return data
 
     return PacedSocket
