@@ -111,7 +111,7 @@ def _gzip(inlet: Inlet, limits: Limits) -> Walk:
     """Verify the members of a gzip file, each by its own CRC and length (RFC 1952); zeros may pad the end."""
     budget, lines, size = Budget(limits), LineCounter(), 0
     while True:
-        inflater = Inflater(GZIP)
+        inflater = Inflater("the gzip file", GZIP)
         while not inflater.ended:
             with (yield from inlet.some(SLICE)) as piece:
                 if not piece:

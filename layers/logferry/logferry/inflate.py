@@ -27,9 +27,10 @@ crc32: Callable[..., int] = _engine.crc32
 
 
 class Inflater:
-    """One DEFLATE stream or gzip member."""
+    """One DEFLATE stream or gzip member; `what` is its name in errors."""
 
-    def __init__(self, window_bits: int = RAW) -> None:
+    def __init__(self, what: object, window_bits: int = RAW) -> None:
+        self._what = what
         self._stream = _engine.decompressobj(window_bits)
 
     @property
@@ -52,7 +53,7 @@ class Inflater:
             try:
                 block = self._stream.decompress(source, BLOCK)
             except (_engine.error, zlib.error) as error:
-                raise CorruptDownloadError(f"the compressed data is damaged: {error}") from error
+                raise CorruptDownloadError(f"{self._what} is damaged: {error}") from error
             if block:
                 yield block
             source = self._stream.unconsumed_tail

@@ -62,7 +62,7 @@ class Content:
         known = None if self._promised.sizes_follow else self._promised.packed
         if known == 0:
             return  # some writers call an empty entry deflated and store nothing for it
-        inflater = Inflater()
+        inflater = Inflater(self._promised)
         while not inflater.ended:
             most = max(FIRST_SLICE, self._packed) if known is None else known - self._packed
             if not most:

@@ -50,7 +50,8 @@ def verify_end(inlet: Inlet, signature: bytes, count: int, start: int) -> Walk:
         disk, first_disk = (0 if value == FULL16 else value for value in (disk, first_disk))
     _compare(tuple(said), truth)
     _refuse_volumes(disk or first_disk)
-    yield from inlet.take(comment, "its comment")
+    if END in (yield from inlet.take(comment, "its comment")):
+        raise CorruptDownloadError("the archive's comment holds an end record: readers would disagree on it")
     if (yield from inlet.upto(1)):
         raise CorruptDownloadError(f"the archive ends at byte {inlet.offset - 1:,}, but the file goes on")
 
