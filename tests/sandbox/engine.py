@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from tests.sandbox.template import Created
 
 ROOT = Path(__file__).parents[2]
+NEVER_EMULATED = (
+    "IAM: roles and policies exist and are not evaluated",
+    "KMS: keys exist and nothing is encrypted",
+    "X-Ray, CloudWatch: traces and metrics go nowhere, so no alarm fires",
+)
 
 
 class Sandbox:
@@ -107,7 +112,8 @@ class Sandbox:
         """Keep the state, if it is to be kept, and stop everything."""
         try:
             if self.state:
-                self.drain()
+                with suppress(TimeoutError):
+                    self.drain()
                 state.save(self, self.state)
         finally:
             self._stack.close()
@@ -171,7 +177,7 @@ class Sandbox:
     @property
     def not_emulated(self) -> list[str]:
         """What the template has and the sandbox has not, each with its reason."""
-        return self.site.not_emulated
+        return [*NEVER_EMULATED, *self.site.not_emulated]
 
     def objects(self, *, all_versions: bool = False, prefix: str = "") -> list[StoredObject]:
         """List the bucket's current objects by key, or all versions."""

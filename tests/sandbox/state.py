@@ -35,17 +35,24 @@ def save(sandbox: Sandbox, folder: Path) -> None:
             (folder / str(entry["blob"])).write_bytes(answer["Body"].read())
             kept.add(version["VersionId"])
         index.append(entry)
-    for blob in (folder / BLOBS).iterdir():
-        if blob.name not in kept:
-            blob.unlink()
-    (folder / INDEX).write_text(json.dumps(index, indent=1))
+    replace(folder / INDEX, index)
     table = sandbox.resources["Table"].ref
     items = [
         item
         for page in sandbox.client("dynamodb").get_paginator("scan").paginate(TableName=table)
         for item in page["Items"]
     ]
-    (folder / LEDGER).write_text(json.dumps(items, indent=1))
+    replace(folder / LEDGER, items)
+    for blob in (folder / BLOBS).iterdir():
+        if blob.name not in kept:
+            blob.unlink()
+
+
+def replace(path: Path, document: Any) -> None:
+    """Write a JSON file in one step: an interrupted save leaves the earlier one."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(document, indent=1))
+    draft.replace(path)
 
 
 def load(sandbox: Sandbox, folder: Path) -> None:

@@ -1,0 +1,128 @@
+"""`python -m tests.sandbox`: run, vendor, coverage."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from tests.sandbox.engine import Sandbox
+from tests.sandbox.run import Settings, run
+from tests.sandbox.show import ConsoleView
+from tests.sandbox.vendor import serve
+from tests.sandbox.wanted import UsageError, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USAGE = 2
+"""Exit status for what is wrong with the call itself; 1 is an execution that failed."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the verbs."""
+    top = argparse.ArgumentParser(
+        prog="python -m tests.sandbox", description="Logferry on this machine alone."
+    )
+    verbs = top.add_subparsers(dest="verb", required=True)
+    one = verbs.add_parser("run", help="one export or one collection through the real state machine")
+    one.add_argument("input", metavar="INPUT.json", help="the execution's input")
+    one.add_argument(
+        "--json", action="store_true", help="print one JSON document to stdout, the rest to stderr"
+    )
+    one.add_argument("--out", metavar="DIR", help="copy what landed there, under its keys")
+    one.add_argument(
+        "--connection", metavar="FILE", help="a connection of your own instead of emulated vendors"
+    )
+    one.add_argument("--state", metavar="DIR", help="keep ledger and bucket there for the next run")
+    one.add_argument("--speed", type=positive, default=1.0, help="divide waits and retry delays by this")
+    one.add_argument("--verbose", action="store_true", help="show what the functions log")
+    vendor = verbs.add_parser("vendor", help="the emulated vendors over HTTPS, until interrupted")
+    vendor.add_argument("--port", type=int, metavar="N", help="port of the API origin (default: a free one)")
+    cover = verbs.add_parser(
+        "coverage", help="the coverage picture of a collection that was run with --state"
+    )
+    cover.add_argument("input", metavar="INPUT.json", help="the collection's input")
+    cover.add_argument(
+        "--state", metavar="DIR", required=True, help="the folder that the collection was run with"
+    )
+    cover.add_argument("--out", metavar="FILE.html", help="write the picture there instead of to stdout")
+    return top
+
+
+def positive(text: str) -> float:
+    """Read a number above zero."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; give the exit status."""
+    chosen = parser().parse_args(arguments)
+    try:
+        if chosen.verb == "vendor":
+            serve(chosen.port)
+            return 0
+        return run_input(chosen) if chosen.verb == "run" else draw_coverage(chosen)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        if getattr(chosen, "json", False):
+            print(json.dumps(refused(str(error))))
+        return USAGE
+    except KeyboardInterrupt:
+        return 130
+
+
+def refused(why: str) -> dict[str, Any]:
+    """Give `--json`'s document for a run that never started."""
+    return {
+        "status": "FAILED",
+        "output": None,
+        "error": "UsageError",
+        "cause": why,
+        "objects": [],
+        "notifications": [],
+        "transitions": 0,
+    }
+
+
+def run_input(chosen: argparse.Namespace) -> int:
+    """Run an input and show it, or print its document."""
+    view = ConsoleView(Console(stderr=chosen.json, highlight=False), verbose=chosen.verbose)
+    wanted = Wanted.read(chosen.input)
+    settings = Settings(chosen.connection, chosen.state, chosen.out, chosen.speed)
+    result = run(wanted, settings, view)
+    if chosen.json:
+        print(json.dumps(result.to_json()))
+    else:
+        view.conclude(result)
+    return 0 if result.succeeded else 1
+
+
+def draw_coverage(chosen: argparse.Namespace) -> int:
+    """Draw the coverage of a collection, by the function that draws it in AWS."""
+    wanted = Wanted.read(chosen.input)
+    folder = Path(chosen.state)
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder that a collection was run with")
+    try:
+        with Sandbox(state=folder) as sandbox:
+            reply = sandbox.invoke("CoverageFunction", wanted.document)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    answer = reply.json()
+    if reply.error:
+        print(f"error: {answer.get('errorType')}: {answer.get('errorMessage')}", file=sys.stderr)
+        return 1
+    page = answer if isinstance(answer, str) else answer.get("html", json.dumps(answer, indent=2))
+    if chosen.out:
+        Path(chosen.out).write_text(page, encoding="utf-8")
+    else:
+        print(page)
+    return 0

@@ -1,0 +1,135 @@
+"""One input through the real state machine: what `run` does, whatever is shown of it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from tests.sandbox.engine import Sandbox
+from tests.sandbox.vendor import Vendors
+from tests.sandbox.wanted import UsageError, parse, read_text
+
+if TYPE_CHECKING:
+    from tests.sandbox.contents import StoredObject
+    from tests.sandbox.execution import Execution, Outcome
+    from tests.sandbox.wanted import Wanted
+
+ENDED_OTHERWISE = {"TIMED_OUT": "States.Timeout", "ABORTED": "Aborted"}
+"""Ends that Step Functions gives no error name, told as FAILED."""
+
+
+class View(Protocol):
+    """Shows a run as it happens."""
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+
+    def follow(self, sandbox: Sandbox, execution: Execution) -> Outcome:
+        """Show an execution until it ends."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: the bucket's current objects, what was published, JSON bodies by key."""
+
+    outcome: Outcome
+    objects: list[StoredObject]
+    notifications: list[dict[str, Any]]
+    not_emulated: list[str]
+    bodies: dict[str, bytes] = field(repr=False, default_factory=dict)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the execution did what it was asked."""
+        return self.outcome.status == "SUCCEEDED"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the document that `--json` prints."""
+        outcome = self.outcome
+        return {
+            "status": "SUCCEEDED" if self.succeeded else "FAILED",
+            "output": outcome.output,
+            "error": outcome.error or ENDED_OTHERWISE.get(outcome.status),
+            "cause": outcome.cause,
+            "objects": [{"key": one.key, "size": one.size, "sha256": one.sha256} for one in self.objects],
+            "notifications": [one["message"] for one in self.notifications],
+            "transitions": outcome.transitions,
+        }
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run is set up; the paths are the user's."""
+
+    connection: str | None = None
+    state: str | None = None
+    out: str | None = None
+    speed: float = 1.0
+
+
+def run(wanted: Wanted, settings: Settings, view: View) -> Result:
+    """Run an input; UsageError for a connection file or state folder that is of no use."""
+    with ExitStack() as stack:
+        given: dict[str, Any] = {"speed": settings.speed}
+        if settings.connection:
+            secret = parse(settings.connection, read_text(settings.connection))
+            given["connections"] = dict.fromkeys(wanted.connections, secret)
+            given |= surroundings()
+        else:
+            view.say("starting the emulated vendors")
+            vendors = stack.enter_context(Vendors())
+            given |= {"connections": wanted.emulated(vendors), "ca_bundle": vendors.ca_file}
+        view.say("deploying template.yaml into the sandbox")
+        try:
+            sandbox = stack.enter_context(
+                Sandbox(**given, state=Path(settings.state) if settings.state else None)
+            )
+        except (OSError, ValueError) as error:
+            raise UsageError(str(error)) from error
+        if wanted.machine not in sandbox.site.state_machines:
+            raise UsageError(f"template.yaml has no {wanted.machine}")
+        try:
+            execution = sandbox.start(wanted.text, machine=wanted.machine)
+        except ClientError as error:
+            raise UsageError(error.response["Error"]["Message"]) from error
+        try:
+            outcome = view.follow(sandbox, execution)
+        except KeyboardInterrupt:
+            sandbox.stop(execution, error="Interrupted", cause="the person at the keyboard pressed Ctrl-C")
+            outcome = execution.wait()
+        sandbox.drain(120)
+        objects = sandbox.objects()
+        bodies = {one.key: sandbox.read(one.key) for one in objects if one.key.endswith(".json")}
+        if settings.out:
+            copy(sandbox, objects, Path(settings.out))
+        return Result(outcome, objects, sandbox.notifications(), sandbox.not_emulated, bodies)
+
+
+def surroundings() -> dict[str, Any]:
+    """Give what a real vendor is reached with: the caller's CA bundle and proxy."""
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
+    parameters = {}
+    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+    if proxy:
+        spared = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+        names = ["127.0.0.1", "localhost", *([spared] if spared else [])]
+        parameters = {"HttpsProxy": proxy, "NoProxy": ",".join(names)}
+    return {"ca_bundle": Path(bundle).absolute() if bundle else None, "parameters": parameters}
+
+
+def copy(sandbox: Sandbox, objects: list[StoredObject], folder: Path) -> None:
+    """Copy the objects into a folder, under their keys; UsageError where the folder takes none."""
+    for one in objects:
+        path = (folder / one.key).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise UsageError(f"{one.key} would leave {folder}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(sandbox.read(one.key))
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}") from error
