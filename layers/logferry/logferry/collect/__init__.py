@@ -1,0 +1,1 @@
+"""What the functions of a collection do: plan it, and report on it."""

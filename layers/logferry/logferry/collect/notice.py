@@ -1,0 +1,101 @@
+"""What a collection tells people and programs when it ends: once, and only where something was done."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from logferry import aws
+from logferry.errors import DeliveryError
+from logferry.redact import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SCHEMA = "logferry.collection/1"
+NAMED = 50
+"""Failed windows that a notification names; SNS takes 256 KiB, and the report lists all."""
+CAUSE = 1024
+
+
+def announce(summary: Mapping[str, Any], failed: Sequence[Mapping[str, Any]], execution: str) -> None:
+    """Publish how a collection ended; nothing where it had nothing to do. Raises DeliveryError."""
+    if not summary["planned"]:
+        return
+    document = {
+        "schema": SCHEMA,
+        "status": "FAILED" if summary["failed"] else "COLLECTED",
+        **summary,
+        "bucket": aws.settings().bucket,
+        "failed_windows": [_named(window) for window in failed],
+    }
+    _publish(document, _sentences(document), execution)
+
+
+def announce_failure(failure: Mapping[str, Any], execution: str) -> dict[str, Any]:
+    """Publish that a collection ended before its report; give `{Error, Cause}` for the Fail state."""
+    error, cause = str(failure.get("Error", "UnknownError")), str(failure.get("Cause", ""))
+    with suppress(ValueError, KeyError, TypeError):  # Lambda wraps the message, with a stack trace
+        cause = str(json.loads(cause)["errorMessage"])
+    cause = redact(cause, CAUSE)
+    document = {"schema": SCHEMA, "status": "FAILED", "error": error, "cause": cause}
+    text = (
+        f"A Logferry collection failed before its end.\nWhy: {error}: {cause}\n"
+        "What to do: mend the cause if it is named above, then start the collection again with the same "
+        f"input; what has landed stays landed.\nExecution: {execution}"
+    )
+    _publish(document, text, execution)
+    return {"Error": error, "Cause": cause}
+
+
+def _named(window: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("source", "connection", "target", "window", "export_id", "outcome", "error")
+    return {**{name: window.get(name) for name in names}, "cause": redact(str(window.get("cause", "")), 300)}
+
+
+def _sentences(document: Mapping[str, Any]) -> str:
+    counts = {name: f"{count:,}" for name, count in document.items() if isinstance(count, int)}
+    lines = [
+        "Logferry exported {landed} of {planned} planned windows.".format(**counts),
+        "{already_landed} had landed before, {in_progress} in progress, {given_up} given up earlier, "
+        "{failed} failed.".format(**counts),
+    ]
+    for window in document["failed_windows"]:
+        where = ", ".join(str(value) for value in window["target"].values())
+        lines.append(
+            f"Failed: {window['source']} of {window['connection']} ({where}), {window['window']['start']} to "
+            f"{window['window']['end']}: {window['error']}: {window['cause']}"
+        )
+    if document["failed"] > len(document["failed_windows"]):
+        lines.append(f"… and {document['failed'] - len(document['failed_windows']):,} more.")
+    if document["failed"]:
+        lines.append("Everything else was tried. The next collection tries the failed windows again.")
+    lines.append(f"Every window is listed in s3://{document['bucket']}/{document['report_key']}.")
+    return "\n".join(lines)
+
+
+def _publish(document: Mapping[str, Any], text: str, execution: str) -> None:
+    """Publish once an execution: the ledger remembers it, so that a repeated call stays silent."""
+    ledger, topic = aws.ledger(), aws.settings().topic_arn
+    if ledger.failure_announced(execution):
+        return
+    message = {"default": json.dumps({**document, "execution": execution}), "email": text}
+    attributes = {"status": document["status"], "kind": "collection"}
+    try:
+        aws.client("sns").publish(
+            TopicArn=topic,
+            Subject=text.partition("\n")[0].encode("ascii", "replace").decode()[:100],
+            Message=json.dumps(message),
+            MessageStructure="json",
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        )
+    except ClientError as error:
+        raise DeliveryError(f"SNS Publish failed with {error.response['Error']['Code']}") from error
+    except BotoCoreError as error:
+        raise DeliveryError(f"SNS Publish failed: {type(error).__name__}") from error
+    ledger.announce_failure(execution)

@@ -1,0 +1,181 @@
+"""Report: what became of every window of a collection, from the ledger, and what to tell about it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import cache
+from itertools import groupby
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
+
+from logferry import aws
+from logferry.collect import notice, store
+from logferry.collect.decision import Decision, decide, rows_of
+from logferry.collection import export_of
+from logferry.errors import CollectionIncompleteError
+from logferry.observe import log
+from logferry.outcome import Outcome, outcome_of
+from logferry.request import ExportRequest, Window
+from logferry.row import RowState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from logferry.row import Row
+
+SCHEMA = "logferry.collection-report/1"
+
+
+def report(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Report on the collection of `{plan, execution}`, or announce that it could not be planned (`failure`).
+
+    Gives `{complete, summary}`, with `Error` and `Cause` for the Fail state where a window failed.
+    Raises DeliveryError.
+    """
+    execution = event["execution"]
+    if "failure" in event:
+        return notice.announce_failure(event["failure"], execution)
+    plan = event["plan"]
+    failed: list[dict[str, Any]] = []
+    summary = write_report(plan["plan_key"], plan["report_key"], execution, failed)
+    log().info("collected", extra=summary)
+    notice.announce(summary, failed, execution)
+    return {
+        "complete": not summary["failed"],
+        "summary": summary,
+        "Error": CollectionIncompleteError.__name__,
+        "Cause": json.dumps(summary),
+    }
+
+
+def write_report(
+    plan_key: str, report_key: str, execution: str, failed: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Write the report of a plan and give the summary; `failed` gets the first of the windows that failed."""
+    with TemporaryFile() as file:
+        summary = _Report(plan_key, file, failed if failed is not None else []).write(report_key, execution)
+        store.put(report_key, file, "application/json")
+    return summary
+
+
+class _Report:
+    """A report in the making; it goes window by window to disk."""
+
+    def __init__(self, plan_key: str, file: IO[bytes], failed: list[dict[str, Any]]) -> None:
+        self._lines = store.lines(plan_key)
+        self._file = file
+        self._failed = failed
+        self._counts: Counter[str] = Counter()
+        self._alive = cache(aws.execution_runs)
+
+    def write(self, report_key: str, execution: str) -> dict[str, Any]:
+        """Write everything; the summary comes last, when it is known."""
+        head = next(self._lines)
+        self._asked = head["collection"]
+        opening = json.dumps({"schema": SCHEMA, "execution": execution, "collection": self._asked})
+        self._text(opening[:-1] + ', "series": [')
+        series = [ExportRequest(**each) for each in head["series"]]
+        written: set[int] = set()
+        for place, lines in groupby(self._lines, key=lambda line: int(line["series"])):
+            self._text(
+                (",\n" if written else "\n") + json.dumps(head["series"][place])[:-1] + ', "windows": [\n'
+            )
+            self._series(series[place], lines)
+            self._text("\n]}")
+            written.add(place)
+        counts = self._counts
+        names = ("planned", "landed", "in_progress", "already_landed", "given_up", "failed")
+        summary = {**{name: counts[name] for name in names}, "report_key": report_key}
+        self._text(f'], "jobs": {counts["planned"]}, "summary": {json.dumps(summary)}}}\n')
+        return summary
+
+    def _text(self, text: str) -> None:
+        self._file.write(text.encode())
+
+    def _series(self, series: ExportRequest, lines: Iterable[Mapping[str, Any]]) -> None:
+        noted = [(Window.from_json(line["window"]), Decision(line["decision"])) for line in lines]
+        rows = rows_of(aws.ledger(), series, [window for window, _ in noted])
+        entries = (self._window(series, window, decision, rows.get(window.key)) for window, decision in noted)
+        for place, entry in enumerate(entries):
+            self._text((",\n" if place else "") + json.dumps(entry))
+
+    def _window(
+        self, series: ExportRequest, window: Window, decision: Decision, row: Row | None
+    ) -> dict[str, Any]:
+        export = export_of(series, window)
+        outcome = self._outcome(decision, row)
+        self._count(decision, outcome)
+        entry = {
+            "start": window.start.isoformat(),
+            "end": window.end.isoformat(),
+            "export_id": export.export_id,
+            "decision": decision,
+            "outcome": outcome,
+            **_told(row),
+        }
+        if decision is Decision.EXPORT and outcome in {Outcome.FAILED, Outcome.GIVEN_UP}:
+            entry |= _failure(row)
+            if len(self._failed) < notice.NAMED:
+                self._failed.append({**series.series, "window": window.to_json(), **entry})
+        return entry
+
+    def _outcome(self, decision: Decision, row: Row | None) -> Outcome:
+        """Tell what became of a window; where it was to be exported, whatever is not there has failed."""
+        outcome = outcome_of(row, self._asked["max_attempts"])
+        if decision is not Decision.EXPORT or self._asked["dry_run"]:
+            return outcome
+        if row and row.landed and row.notified:
+            return outcome
+        if outcome is Outcome.GIVEN_UP:
+            return outcome
+        now = decide(row, self._asked["max_attempts"], force=False, alive=self._alive)
+        return Outcome.IN_PROGRESS if now is Decision.IN_PROGRESS else Outcome.FAILED
+
+    def _count(self, decision: Decision, outcome: Outcome) -> None:
+        if decision is not Decision.EXPORT:
+            self._counts[_NAMES[decision]] += 1
+            return
+        self._counts["planned"] += 1
+        if self._asked["dry_run"]:
+            return
+        if outcome.there:
+            self._counts["landed"] += 1
+        else:
+            self._counts["in_progress" if outcome is Outcome.IN_PROGRESS else "failed"] += 1
+
+
+def _failure(row: Row | None) -> dict[str, Any]:
+    """Say why a window that was to be exported is not there."""
+    if row is None:
+        return {
+            "error": "NotStarted",
+            "cause": "no execution of this window got as far as the ledger; look at its history",
+        }
+    if row.state is RowState.FAILED:
+        return {name: row.item.get(name) for name in ("error", "cause")}
+    if row.landed:
+        return {
+            "error": "NotAnnounced",
+            "cause": "it landed and could not be announced; the next collection only announces it",
+        }
+    return {
+        "error": "ExecutionEnded",
+        "cause": "its execution ended before the export; the next collection goes on from there",
+    }
+
+
+_NAMES = {
+    Decision.LANDED: "already_landed",
+    Decision.IN_PROGRESS: "in_progress",
+    Decision.GIVEN_UP: "given_up",
+}
+
+
+def _told(row: Row | None) -> dict[str, Any]:
+    """Give what a row says of its window, as far as it says it."""
+    if row is None:
+        return {}
+    told = {"attempts": row.attempt, "execution": row.owner}
+    names = ("key", "records", "suspect") if row.landed else ("failures", "error", "cause")
+    return {**told, **{name: row.item[name] for name in names if name in row.item}}

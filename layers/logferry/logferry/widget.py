@@ -1,0 +1,71 @@
+"""The coverage picture as a CloudWatch custom widget, and for whoever else asks for it.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_about.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from logferry import aws
+from logferry.coverage import coverage_of, coverage_of_all
+from logferry.coverage_html import Theme, render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from logferry.ledger import Ledger
+    from logferry.outcome import SeriesCoverage
+
+DESCRIPTION = """## Logferry coverage
+
+A calendar of windows for each series: what landed, what is empty or suspect, in progress, missing, failed or
+given up. It reads Logferry's ledger alone and changes nothing.
+
+### Widget parameters
+
+Param | Description
+---|---
+**exports**, **every**, … | *(optional)* The input of a collection, as its schedule has it: every window that it would plan is drawn, the ones that nobody ever asked for too.
+
+Without parameters: every series that the ledger knows, the last 400 days of it.
+
+### Example parameters
+
+``` yaml
+exports:
+  - source: spark-log-csv
+    connection: acme-uat
+    target: {folder: Motor, service: Quote}
+every: day
+timezone: Europe/London
+from: "2026-01-01"
+```
+"""  # noqa: E501 - one row of a Markdown table is one line
+
+
+def show(event: Mapping[str, Any]) -> str:
+    """Answer CloudWatch: Markdown to `describe`, else HTML in the dashboard's own light or dark.
+
+    Raises InvalidRequestError for parameters that are no collection, DeliveryError.
+    """
+    if event.get("describe"):
+        return DESCRIPTION
+    parameters = {name: value for name, value in event.items() if name != "widgetContext"}
+    context = event.get("widgetContext") or {}
+    theme: Theme = "dark" if context.get("theme") == "dark" else "light"
+    return render(covered(aws.ledger(), parameters), theme)
+
+
+def covered(ledger: Ledger, document: Mapping[str, Any]) -> list[SeriesCoverage]:
+    """Give the coverage of a collection's input, or of everything where that is empty."""
+    if not document:
+        return coverage_of_all(ledger, ledger.now())
+    # Imported here: a dashboard without parameters does without pydantic.
+    from logferry.collection_input import read_collection  # noqa: PLC0415
+
+    asked = read_collection(dict(document), ledger.now())
+    return [
+        coverage_of(ledger, series, asked.every, asked.windows_of(series), asked.max_attempts)
+        for series in asked.series
+    ]
