@@ -17,6 +17,7 @@ from logferry.errors import (
     SubmitUncertainError,
 )
 from logferry.http import Reply, UnansweredError, send
+from logferry.observe import log
 from logferry.redact import redact
 
 if TYPE_CHECKING:
@@ -88,13 +89,15 @@ class Api:
         body = None if document is None else json.dumps(document).encode()
         if body is not None:
             headers["Content-Type"] = "application/json"
+        host = self.access.connection.host
         try:
-            return send(method, url, headers=headers, body=body)
+            reply = send(method, url, headers=headers, body=body)
         except UnansweredError as error:
-            host = self.access.connection.host
             if submit and error.sent:
                 raise SubmitUncertainError(f"no reply to the submit from {host}: {error}") from None
             raise error.unavailable(host) from None
+        log().debug("answered", extra={"method": method, "host": host, "status": reply.status})
+        return reply
 
     def _refusal(self, reply: Reply, host: str) -> Exception:
         name = self.access.name

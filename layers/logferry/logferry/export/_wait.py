@@ -29,7 +29,7 @@ def wait_as_told(state: ExportState, throttled: Throttled, source: str) -> Expor
     wait = whole_seconds(throttled.seconds)
     if wait > seconds_left(state) or state.waits >= MAX_POLLS:
         raise ExportTimedOutError(
-            f"the vendor asks to wait {wait} s, and the deadline is {state.deadline}, at wait {state.waits + 1}; "
+            f"the vendor asks to wait {wait} s, for the {state.waits + 1}. wait before {state.deadline}; "
             "start it again later, or raise JobDeadlineSeconds"
         )
     log().info("throttled", extra={"wait_seconds": wait})

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from logferry import aws, notify, sources
+from logferry import aws, errors, notify, sources
 from logferry.bucket import remove
 from logferry.errors import InvalidRequestError, LogferryError
 from logferry.export._vendor import final_key, open_api
@@ -69,7 +69,8 @@ class Failure:
                 "Error": "UnknownStateError",
                 "Cause": "a step answered what no release of Logferry says",
             }
-        error, cause = str(failure["Error"]), _words(str(failure.get("Cause", "")))
+        error = str(failure["Error"])
+        cause = _words(error, str(failure.get("Cause", "")))
         return cls(event["execution"], event["request"], error, cause)
 
     @classmethod
@@ -81,7 +82,7 @@ class Failure:
         if status not in ENDED:
             return None  # it was redriven meanwhile
         error = str(known.get("error") or ENDED[status])
-        cause = _words(str(known.get("cause") or f"the execution ended {status} where no Catch runs"))
+        cause = _words(error, str(known.get("cause") or f"the execution ended {status} where no Catch runs"))
         try:
             document = json.loads(known.get("input") or "null")
         except ValueError:
@@ -184,11 +185,15 @@ def _outline(document: Any) -> dict[str, str]:
     return outline
 
 
-def _words(cause: str) -> str:
-    """Give the message of a cause: Lambda wraps it in JSON, with a stack trace."""
+def _words(error: str, cause: str) -> str:
+    """Give the message of a cause: Lambda wraps it in JSON, with a stack trace.
+
+    Our own errors hold no secret; anything else is redacted.
+    """
     try:
         document = json.loads(cause)
         cause = str(document["errorMessage"])
     except (ValueError, KeyError, TypeError):
         pass
-    return redact(cause, CAUSE)
+    ours = issubclass(getattr(errors, error, object), LogferryError)
+    return cause[:CAUSE] if ours else redact(cause, CAUSE)

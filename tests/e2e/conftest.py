@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.world import SPEED, World
+from tests.sandbox.engine import Sandbox
+from tests.sandbox.vendor.vendors import Vendors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def vendors() -> Iterator[Vendors]:
+    with Vendors() as vendors:
+        yield vendors
+
+
+@pytest.fixture(scope="session")
+def sandbox(vendors: Vendors) -> Iterator[Sandbox]:
+    """Deploy the real template, once for each test process; our logger at DEBUG, to see all it says."""
+    parameters = {"LogLevel": "DEBUG"}
+    with Sandbox(parameters=parameters, speed=SPEED, ca_bundle=vendors.ca_file) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def world(sandbox: Sandbox, vendors: Vendors) -> World:
+    return World(sandbox, vendors)
