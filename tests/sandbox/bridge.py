@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import threading
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -41,18 +40,32 @@ class Bridge:
         self.speed = speed
         self.events: list[dict[str, Any]] = []
         self._pending = 0
+        self._broken: list[Exception] = []
+        self._stopped = threading.Event()
         self._idle = threading.Condition()
 
+    def stop(self) -> None:
+        """Give up what is under way."""
+        self._stopped.set()
+
     def drain(self, timeout: float = 30.0) -> None:
-        """Wait until everything that was set off is delivered; TimeoutError if it is not."""
+        """Wait until everything that was set off is delivered; TimeoutError if it is not.
+
+        Raises what went wrong in the sandbox itself meanwhile.
+        """
         with self._idle:
             if not self._idle.wait_for(lambda: self._pending == 0, timeout):
                 raise TimeoutError(f"{self._pending} deliveries are still under way after {timeout} s")
+            if self._broken:
+                raise self._broken.pop()
 
     def _later(self, work: Callable[..., None], *arguments: Any) -> None:
         def run() -> None:
             try:
                 work(*arguments)
+            except Exception as error:  # noqa: BLE001 - `drain` raises it
+                if not self._stopped.is_set():
+                    self._broken.append(error)
             finally:
                 with self._idle:
                     self._pending -= 1
@@ -77,7 +90,8 @@ class Bridge:
         for attempt in range(1, tries):
             if not reply.error and reply.status < 400:
                 return
-            time.sleep(RETRY_SECONDS[attempt - 1] / self.speed)
+            if self._stopped.wait(RETRY_SECONDS[attempt - 1] / self.speed):
+                return
             reply = self.site.runtime.invoke(function.name, event)
         if reply.error or reply.status >= 400:
             self._give_up(function, event, reply, tries)

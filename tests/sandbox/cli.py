@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from logferry.coverage_html import page
+from logferry.errors import InvalidRequestError
+from logferry.ledger import Ledger
+from logferry.table import Table
+from logferry.widget import covered
 from tests.sandbox.engine import Sandbox
 from tests.sandbox.run import Settings, run
 from tests.sandbox.show import ConsoleView
@@ -106,23 +111,27 @@ def run_input(chosen: argparse.Namespace) -> int:
 
 
 def draw_coverage(chosen: argparse.Namespace) -> int:
-    """Draw the coverage of a collection, by the function that draws it in AWS."""
+    """Draw the coverage of a collection, with what the coverage function draws it with."""
     wanted = Wanted.read(chosen.input)
     folder = Path(chosen.state)
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder that a collection was run with")
     try:
         with Sandbox(state=folder) as sandbox:
-            reply = sandbox.invoke("CoverageFunction", wanted.document)
-    except (OSError, ValueError) as error:
+            ledger = Ledger(Table(sandbox.client("dynamodb"), sandbox.resources["Table"].ref))
+            picture = page(covered(ledger, wanted.document))
+    except (OSError, ValueError, InvalidRequestError) as error:
         raise UsageError(str(error)) from error
-    answer = reply.json()
-    if reply.error:
-        print(f"error: {answer.get('errorType')}: {answer.get('errorMessage')}", file=sys.stderr)
-        return 1
-    page = answer if isinstance(answer, str) else answer.get("html", json.dumps(answer, indent=2))
     if chosen.out:
-        Path(chosen.out).write_text(page, encoding="utf-8")
+        write(Path(chosen.out), picture)
     else:
-        print(page)
+        print(picture)
     return 0
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file; UsageError where that cannot be."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error

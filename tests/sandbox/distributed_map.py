@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import uuid
 from contextlib import ExitStack
 from typing import Any
@@ -35,9 +36,12 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer.
     resource_eval_s3,
 )
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
 Worker = distributed_item_processor_worker.DistributedItemProcessorWorker
 Component = distributed_iteration_component.DistributedIterationComponent
+
+WHOLE_PERCENTAGE = re.compile(r'("ToleratedFailurePercentage"\s*:\s*\d+)(?=\s*[,}])')
 
 
 def mend() -> ExitStack:
@@ -49,6 +53,7 @@ def mend() -> ExitStack:
         (Worker, "_eval_pool", run_jobs),
         (Component, "_map_run", collecting_results()),
         (ItemReader, "_eval_body", reading_items()),
+        (AmazonStateLanguageParser, "parse", staticmethod(parsing_whole_percentages())),
         (resource_eval_s3.ResourceEvalS3, "_handle_put_object", staticmethod(write_results)),
     ):
         stack.enter_context(patch.object(target, name, substitute))
@@ -132,6 +137,16 @@ def collecting_results() -> Any:
         env.stack.append([one for index, one in enumerate(env.stack.pop()) if index not in failed])
 
     return map_run
+
+
+def parsing_whole_percentages() -> Any:
+    """Take a ToleratedFailurePercentage of 50 as 50.0; moto's grammar wants the fraction."""
+    original: Any = AmazonStateLanguageParser.parse
+
+    def parse(definition: str) -> Any:
+        return original(WHOLE_PERCENTAGE.sub(r"\1.0", definition))
+
+    return parse
 
 
 def reading_items() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import uuid
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from boto3.dynamodb.types import TypeDeserializer
 from moto.sns.models import sns_backends
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from tests.sandbox import contents, distributed_map, interpreter, state
 from tests.sandbox.bridge import Bridge
@@ -22,7 +24,6 @@ from tests.sandbox.runtime import LambdaRuntime
 from tests.sandbox.site import Site
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
@@ -92,12 +93,14 @@ class Sandbox:
         self._stack.callback(self.runtime.stop)
         self.runtime.enqueue = self.bridge.enqueue
         self._stack.enter_context(self.cloud)
+        self._stack.callback(self.bridge.stop)
         for gate in self.cloud.gates:
             gate.after = self.bridge.request_done
             self.faults.watch(gate)
         changed = self.bridge.execution_changed
         self._stack.enter_context(interpreter.mend(self.cloud.client, self.speed, changed))
         self._stack.enter_context(distributed_map.mend())
+        self._stack.callback(self._stop_executions)
         if self.prepare:
             self.prepare(self)
         self.resources = deploy(self.site, self.template, self.parameters)
@@ -118,6 +121,12 @@ class Sandbox:
         finally:
             self._stack.close()
 
+    def _stop_executions(self) -> None:
+        for machine in self.site.state_machines:
+            for execution in self.executions(machine):
+                if execution.status == "RUNNING":
+                    self.stop(execution)
+
     def _environment(self, _: Function, process: str) -> dict[str, str]:
         bundle = {"REQUESTS_CA_BUNDLE": str(self.ca_bundle)} if self.ca_bundle else {}
         return {**self.cloud.environment(), **bundle, "AWS_SDK_UA_APP_ID": process}
@@ -136,7 +145,9 @@ class Sandbox:
 
     def stop(self, execution: Execution, *, error: str = "", cause: str = "") -> None:
         """Stop an execution, as a person would."""
-        self.client("stepfunctions").stop_execution(executionArn=execution.arn, error=error, cause=cause)
+        # not through the API: moto's drops error and cause
+        found = stepfunctions_parser_backends[ACCOUNT][REGION].describe_execution(execution.arn)
+        found.stop(stop_date=dt.datetime.now(dt.UTC), error=error, cause=cause)
 
     def executions(self, machine: str = "ExportStateMachine") -> list[Execution]:
         """List a state machine's executions."""

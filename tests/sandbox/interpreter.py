@@ -6,6 +6,7 @@ Each mend names what AWS does. moto 5.2.5's classes are patched and put back; no
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import threading
@@ -148,6 +149,10 @@ def starting() -> Any:
             raise InvalidName(f"Invalid Name: '{name}'")
         if len(execution_input.encode()) > INPUT_LIMIT:
             raise InvalidExecutionInput(f"Invalid Input: longer than {INPUT_LIMIT} bytes")
+        try:
+            json.loads(execution_input)
+        except ValueError as error:
+            raise InvalidExecutionInput(f"Invalid Input: no JSON: {error}") from error
         return original(self, state_machine_arn, name=name, execution_input=execution_input, **rest)
 
     return start_execution

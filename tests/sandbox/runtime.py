@@ -225,6 +225,11 @@ class LambdaRuntime:
             process.kill()
         return bool(found)
 
+    def busy(self, name: str) -> int:
+        """Tell how many calls of a function are under way."""
+        with self._lock:
+            return len(self._pools[self._names[name]].busy)
+
     def kill_running(self, name: str) -> int:
         """SIGKILL every process of a function that has a call under way; give how many there were."""
         with self._lock:
