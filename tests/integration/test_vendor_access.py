@@ -143,6 +143,7 @@ def test_ibm_wants_a_uaa_token_with_its_scheme_and_the_space() -> None:
         assert status(good) == 200
         assert status(good | {"X-Auth-Token": good["X-Auth-Token"].removeprefix("bearer ")}) == 401
         assert status(good | {"X-Auth-Token": "bearer nonsense"}) == 401
+        assert status(good | {"X-Auth-Token": f"bearer {vendors.token}"}) == 401
         assert status(good | {"X-Auth-Project-Id": "another-space"}) == 403
 
 

@@ -144,6 +144,16 @@ def test_a_server_without_dependable_ranges_sends_the_whole(vendors: Vendors, de
     assert zipfile.ZipFile(io.BytesIO(reply.content)).testzip() is None
 
 
+def test_a_weak_tag_never_matches(vendors: Vendors) -> None:
+    client = Client(vendors)
+    url = client.url()
+    vendors.knobs.delivery = Delivery(etag="weak")
+    tag = client.get(url).headers["ETag"]
+
+    assert tag.startswith("W/")
+    assert client.get(url, Range="bytes=100-", If_Range=tag).status_code == 200
+
+
 def test_content_may_change_between_two_tries(vendors: Vendors) -> None:
     client = Client(vendors)
     url = client.url()

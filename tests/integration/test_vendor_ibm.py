@@ -39,7 +39,7 @@ def test_events_stream_in_gzip_of_several_members_without_a_length() -> None:
         ibm = Ibm(vendors)
         reply = ibm.download(ibm.create().json()["id"])
 
-    assert "Content-Length" not in reply.headers
+    assert {"Content-Length", "ETag", "Accept-Ranges"}.isdisjoint(reply.headers)
     assert "Content-Encoding" not in reply.headers
     assert reply.headers["Transfer-Encoding"] == "chunked"
     assert reply.content.count(b"\x1f\x8b\x08") >= 3

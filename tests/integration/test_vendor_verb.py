@@ -32,12 +32,12 @@ def test_the_first_line_tells_a_client_all_it_needs_and_a_signal_ends_it(number:
                 session.verify = told["ca_file"]
                 headers = {"Authorization": f"Bearer {told['token']}"}
                 path = f"/{told['tenant']}/api/v3/log/getexecutionhistorybycallid/{told['call_id']}"
-                reply = session.get(told["base_url"] + path, headers=headers, timeout=10)
+                reply = session.get(told["base_url"] + path, headers=headers, timeout=30)
 
                 # Then it is served, and a signal ends the process in good order, open connections or not
                 assert json.loads(reply.json()["response_data"])["EngineCallId"] == told["call_id"]
                 process.send_signal(number)
-                assert process.wait(10) == 0
+                assert process.wait(30) == 0
         finally:
             process.kill()
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.sandbox.vendor.vendors import Vendors
 
 DAY = {"start_date": "2026-11-18T00:00:00Z", "end_date": "2026-11-19T00:00:00Z"}
-TIMEOUT = 10
+TIMEOUT = 30
 
 
 class Client:

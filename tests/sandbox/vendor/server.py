@@ -16,7 +16,7 @@ from tests.sandbox.vendor.messages import Received
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HANDSHAKE_SECONDS = 10
+HANDSHAKE_SECONDS = 30
 MAX_BODY = 16 * 1024 * 1024
 
 
