@@ -10,6 +10,12 @@ CHECKOV = {
 }
 """By check."""
 
+STATELINT = {
+    r'^Field "InputType" not allowed in .*\.ItemReader\.ReaderConfig$': "statelint 3.1.0 does not know it, but "
+    "AWS requires it: docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html",
+}
+"""By what statelint says."""
+
 NAMELESS = {
     "xray:PutTraceSegments": "X-Ray's write actions know no resource",
     "xray:PutTelemetryRecords": "X-Ray's write actions know no resource",
@@ -35,9 +41,7 @@ NAMELESS = {
 OPEN_ENDED = {
     r":secret:\$\{SecretPrefix\}\*$": "connections are made after the stack; the prefix is the bound",
     r":execution:\$\{AWS::StackName\}-(export|collect):\*$": "executions' names are not known before",
-    r":execution:\$\{AWS::StackName\}-collect/\*$": "a Distributed Map's own, named by Step Functions",
-    r":stateMachine:\$\{AWS::StackName\}-collect/\*$": "a Distributed Map's runs, named by Step Functions",
-    r":mapRun:\$\{AWS::StackName\}-collect/\*$": "a Distributed Map's runs, named by Step Functions",
+    r":execution:\$\{AWS::StackName\}-collect/\*$": "a Distributed Map's children, named by Step Functions",
     r":s3:::\$\{Name\}(/_logferry|/unpacked)?/\*$": "objects' keys are not known before",
 }
 """Resources that may end in `*`, each with its reason."""

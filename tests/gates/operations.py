@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 FORTNIGHT = 14 * 24 * 3600
 ENDS = ["FAILED", "TIMED_OUT", "ABORTED"]
+COLLECTIONS = {
+    "ExecutionsSucceeded": "a schedule that promises collections and brings none is not noticed",
+    "WindowsGivenUp": "a window that is planned no more is not noticed",
+    "OldestMissingHours": "a window that does not land is not noticed",
+}
+FROM_LOGS = ("WindowsGivenUp", "OldestMissingHours")
 SERVICE_RETENTION = {"Ref": "LogRetentionDays"}
 
 
@@ -65,7 +71,7 @@ def _environment(name: str, variables: dict[str, Any]) -> Iterator[str]:
         value = variables.get(variable)
         if not isinstance(value, dict) or {"Ref": "AWS::NoValue"} not in value.get("Fn::If", []):
             yield f"{name}: {variable} is set even where it is empty"
-    if variables.get("POWERTOOLS_LOG_LEVEL") != {"Ref": "LogLevel"}:
+    if {"Ref": "LogLevel"} not in branches(variables.get("POWERTOOLS_LOG_LEVEL")):
         yield f"{name}: LogLevel is not its logger's level"
     for variable in ("AWS_LAMBDA_LOG_LEVEL", "LOG_LEVEL", "POWERTOOLS_DEBUG", "POWERTOOLS_DEV"):
         if variable in variables:
@@ -100,7 +106,6 @@ def _dead_letters(template: dict[str, Any]) -> Iterator[str]:
 
 
 def _alarms(template: dict[str, Any]) -> Iterator[str]:
-    watched: set[tuple[str, str]] = set()
     for name, resource in of_type(template, "AWS::CloudWatch::Alarm"):
         properties = resource["Properties"]
         if not branches(properties.get("AlarmActions", [])):
@@ -109,31 +114,38 @@ def _alarms(template: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: cannot be turned off"
         if "AlarmDescription" not in properties:
             yield f"{name}: does not say what to do"
-        metrics = [
-            one["MetricStat"]["Metric"] for one in properties.get("Metrics", []) if "MetricStat" in one
-        ]
-        for metric in metrics or [properties]:
-            for dimension in metric.get("Dimensions", []):
-                watched.add((metric["MetricName"], text(dimension["Value"])))
-    wanted = [
-        *(
-            (metric, f"${{{name}}}")
-            for name, _ in of_type(template, FUNCTION)
-            for metric in ("Errors", "Throttles")
-        ),
-        *(
-            (metric, f"${{{name}}}")
-            for name, _ in of_type(template, MACHINE)
-            for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
-        ),
-        *(
-            ("ApproximateNumberOfMessagesVisible", f"${{{name}.QueueName}}")
-            for name, _ in of_type(template, "AWS::SQS::Queue")
-        ),
-    ]
-    for metric, of in wanted:
+    watched = set(_watched(template))
+    for metric, of in _worth_watching(template):
         if (metric, of) not in watched:
             yield f"no alarm watches {metric} of {of}"
+    for metric, reason in COLLECTIONS.items():
+        if metric not in {name for name, _ in watched}:
+            yield f"no alarm watches {metric}: {reason}"
+    written = {
+        one["MetricName"]
+        for _, resource in of_type(template, "AWS::Logs::MetricFilter")
+        for one in resource["Properties"].get("MetricTransformations", [])
+    }
+    yield from (f"nobody writes the metric {one}" for one in FROM_LOGS if one not in written)
+
+
+def _watched(template: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for _, resource in of_type(template, "AWS::CloudWatch::Alarm"):
+        properties = resource["Properties"]
+        parts = [one["MetricStat"]["Metric"] for one in properties.get("Metrics", []) if "MetricStat" in one]
+        for metric in parts or [properties]:
+            for dimension in metric.get("Dimensions", [{"Value": ""}]):
+                yield metric["MetricName"], text(dimension["Value"])
+
+
+def _worth_watching(template: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, _ in of_type(template, FUNCTION):
+        yield from ((metric, f"${{{name}}}") for metric in ("Errors", "Throttles"))
+    for name, _ in of_type(template, MACHINE):
+        for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"):
+            yield metric, f"${{{name}}}"
+    for name, _ in of_type(template, "AWS::SQS::Queue"):
+        yield "ApproximateNumberOfMessagesVisible", f"${{{name}.QueueName}}"
 
 
 def _ended_rule(template: dict[str, Any]) -> Iterator[str]:

@@ -57,6 +57,32 @@ EXPECTED: dict[str, set[str]] = {
         "states:DescribeExecution",
     },
     "ExportRole": {"lambda:InvokeFunction"},
+    "PlanRole": {"dynamodb:Query", "s3:GetObject", "s3:PutObject", "states:DescribeExecution"},
+    "ReportRole": {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "s3:GetObject",
+        "s3:PutObject",
+        "sns:Publish",
+        "states:DescribeExecution",
+    },
+    "CoverageRole": {"dynamodb:Query"},
+    "CollectRole": {
+        "events:DescribeRule",
+        "events:PutRule",
+        "events:PutTargets",
+        "lambda:InvokeFunction",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+        "states:DescribeExecution",
+        "states:RedriveExecution",
+        "states:StartExecution",
+        "states:StopExecution",
+    },
+    "ScheduleRole": {"sqs:SendMessage", "states:StartExecution"},
 }
 """What each role may do besides writing its logs and using keys: a new right is a decision, made here too."""
 COMMON = {"logs:CreateLogStream", "logs:PutLogEvents"}

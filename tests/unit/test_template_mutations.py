@@ -186,6 +186,20 @@ def unfinished_uploads_kept(one: Deployment) -> None:
     properties(one, "Bucket")["LifecycleConfiguration"]["Rules"].pop(0)
 
 
+def schedule_undeliverable_lost(one: Deployment) -> None:
+    del properties(one, "CollectSchedule")["Target"]["DeadLetterConfig"]
+
+
+def window_failure_uncaught(one: Deployment) -> None:
+    connections = one.machines["CollectStateMachine"]["States"]["Collect Connections"]
+    windows = connections["ItemProcessor"]["States"]["Export Windows"]["ItemProcessor"]["States"]
+    del windows["Export Window"]["Catch"]
+
+
+def incomplete_ends_well(one: Deployment) -> None:
+    one.machines["CollectStateMachine"]["States"]["Collection Incomplete"] = {"Type": "Succeed"}
+
+
 def circular(one: Deployment) -> None:
     variable("EXPORT_STATE_MACHINE_ARN", {"Ref": "ExportStateMachine"})(one)
 
@@ -266,9 +280,19 @@ MUTATIONS: dict[str, Mutation] = {
     "a function that no alarm watches": forgotten_function,
     "an alarm that tells nobody": dropped("FunctionErrorsAlarm", P, "AlarmActions"),
     "an alarm that cannot be turned off": dropped("ExportsFailedAlarm", "Condition"),
+    "no dead letters of the schedule": schedule_undeliverable_lost,
+    "a schedule that never tries again": dropped("CollectSchedule", P, "Target", "RetryPolicy"),
+    "no alarm on failed collections": removed("CollectionsFailedAlarm"),
+    "no alarm on collections that never come": removed("CollectionMissingAlarm"),
+    "no alarm on windows given up": removed("GivenUpAlarm"),
+    "no alarm on old windows that are missing": removed("OldestMissingAlarm"),
+    "an alarm on a metric that nobody writes": dropped("GivenUpMetric", P, "MetricTransformations"),
+    "a metric that no log line feeds": removed("OldestMissingMetric"),
     "no dashboard": removed("OperationsDashboard"),
     "a circle of resources": circular,
     # state machines
+    "a window whose failure ends the collection": window_failure_uncaught,
+    "an incomplete collection that ends well": incomplete_ends_well,
     "a Task without Catch": state("Fetch Export", "Catch"),
     "a Task without Retry": state("Submit Export", "Retry"),
     "a Task without a timeout": state("Check Status", "TimeoutSeconds"),
