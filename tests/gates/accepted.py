@@ -11,8 +11,10 @@ CHECKOV = {
 """By check."""
 
 STATELINT = {
-    r'^Field "InputType" not allowed in .*\.ItemReader\.ReaderConfig$': "statelint 3.1.0 does not know it, but "
-    "AWS requires it: docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html",
+    r'^Field "InputType" not allowed in .*\.ItemReader\.ReaderConfig$': (
+        "AWS requires it, statelint 3.1.0 does not know it: "
+        "docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html"
+    ),
 }
 """By what statelint says."""
 
