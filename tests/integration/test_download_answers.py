@@ -78,6 +78,17 @@ def test_an_identity_encoding_is_none(client: Client) -> None:
     assert client.fetch() == b"file"
 
 
+def test_a_401_behind_a_redirect_speaks_of_the_url(client: Client) -> None:
+    def answer(wire: Wire) -> None:
+        say(401)(wire) if wire.number else say(302, f"Location: {client.server.url('/next')}")(wire)
+
+    client.server.answer = answer
+
+    with pytest.raises(UrlExpired):
+        client.open(client.server.url(host="api.vendor.test"))
+    assert client.renewals == [False]
+
+
 def test_bad_credentials_at_home_are_not_taken_for_an_expired_url(client: Client) -> None:
     client.server.answer = say(400)
 

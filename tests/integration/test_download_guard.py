@@ -200,14 +200,13 @@ def test_a_name_that_turns_to_loopback_between_two_connections_is_refused(client
     assert client.server.asked == []
 
 
-def test_the_next_address_is_tried_when_one_does_not_connect(client: Client) -> None:
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_next_address_is_tried_when_one_does_not_connect(client: Client, order: int) -> None:
     client.server.answer = say(200, body=b"file")
 
     def two(host: str, port: int, **options: Any) -> list[Any]:
-        return [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.9", port)),
-            *resolver(host, port, **options),
-        ]
+        nobody = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.9", port))
+        return [nobody, *resolver(host, port, **options)][::order]
 
     assert client.fetch(resolver=two) == b"file"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,8 +52,10 @@ def test_a_trickle_fails_and_says_how_far_and_how_fast_it_got(client: Client) ->
     with client.open(budget=budget) as stream, pytest.raises(SourceUnavailableError) as error:
         read(stream)
 
-    assert str(error.value).startswith("fewer than 4096 bytes/s came for 60 s: ")
-    assert " of 1000000 bytes in 1" in str(error.value)
+    assert re.match(
+        r"fewer than 4096 bytes/s came for 60 s: [1-9]\d{3} of 1000000 bytes in 1\d\d s, \d\d bytes/s",
+        str(error.value),
+    )
     assert_silent(error.value)
     assert len(client.server.asked) == 1
 
@@ -65,9 +68,11 @@ def test_it_stops_before_the_function_does_and_says_how_far_and_how_fast_it_got(
     with client.open(budget=budget) as stream, pytest.raises(SourceUnavailableError) as error:
         read(stream)
 
-    assert "stopped before the function's time was over" in str(error.value)
-    assert " of 1000000 bytes in 2" in str(error.value)
-    assert " bytes/s; " in str(error.value)
+    assert re.match(
+        r"the download stopped before the function's time was over: "
+        r"[1-9]\d{3,4} of 1000000 bytes in 2\d\d s, \d\d bytes/s; ",
+        str(error.value),
+    )
     assert 270 <= clock.now < 300
     assert_silent(error.value)
 

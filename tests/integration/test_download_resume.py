@@ -229,3 +229,35 @@ def test_a_resumed_chunked_file_that_outgrows_its_length_is_corrupt(client: Clie
 
     with pytest.raises(CorruptDownloadError, match="longer than the 10 bytes"):
         client.fetch()
+
+
+@pytest.mark.parametrize("header", ["Content-Range: bytes */10", "X: 1"])
+def test_no_such_part_ends_only_a_file_of_just_that_length(client: Client, header: str) -> None:
+    def answer(wire: Wire) -> None:
+        if wire.number:
+            wire.head(416, header, "Content-Length: 0")
+        else:
+            wire.head(200, "Transfer-Encoding: chunked", 'ETag: "v1"')
+            wire.send(b"4\r\n0123\r\n")
+
+    client.server.answer = answer
+
+    with client.open() as stream, pytest.raises(Restart):
+        read(stream, most=4)
+
+
+def test_a_part_of_a_file_of_unknown_length_is_resumed_too(client: Client) -> None:
+    def answer(wire: Wire) -> None:
+        start = int(wire.headers.get("range", "bytes=0-")[6:-1])
+        if wire.number:
+            wire.head(206, f"Content-Range: bytes {start}-9/*", f"Content-Length: {10 - start}")
+            wire.send(b"0123456789"[start : 7 if wire.number == 1 else 10])
+        else:
+            wire.head(200, "Transfer-Encoding: chunked", 'ETag: "v1"')
+            wire.send(b"4\r\n0123\r\n")
+
+    client.server.answer = answer
+
+    with client.open() as stream:
+        assert read(stream, most=4) == b"0123456789"
+    assert len(client.server.asked) == 3

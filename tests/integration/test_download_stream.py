@@ -74,6 +74,16 @@ def test_a_file_that_goes_on_behind_its_length_is_corrupt(client: Client) -> Non
         client.fetch()
 
 
+def test_a_length_beside_chunks_says_nothing(client: Client) -> None:
+    def answer(wire: Wire) -> None:
+        wire.head(200, "Content-Length: 3", "Transfer-Encoding: chunked")
+        wire.send(b"5\r\n01234\r\n0\r\n\r\n")
+
+    client.server.answer = answer
+
+    assert client.fetch() == b"01234"
+
+
 @pytest.mark.parametrize("length", ["5, 6", "-5", "5_0", "five", "0x5", ""])
 def test_a_length_that_is_no_number_is_corrupt(client: Client, length: str) -> None:
     client.server.answer = lambda wire: wire.head(200, f"Content-Length: {length}")
