@@ -18,9 +18,9 @@ def vendors() -> Iterator[Vendors]:
         yield vendors
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox(vendors: Vendors) -> Iterator[Sandbox]:
-    """Deploy the real template, once for each test process; our logger at DEBUG, to see all it says."""
+    """Deploy the real template, once for each file of tests; our logger at DEBUG, to see all it says."""
     parameters = {"LogLevel": "DEBUG"}
     with Sandbox(parameters=parameters, speed=SPEED, ca_bundle=vendors.ca_file) as sandbox:
         yield sandbox
