@@ -122,8 +122,7 @@ def end_records64(count: int, size: int, start: int, **lies: int) -> bytes:
         "<4sQHHIIQQQQ", b"PK\x06\x06", *(lies.get(name, true) for name, true in said.items())
     )
     locator = struct.pack("<4sIQI", b"PK\x06\x07", *(lies.get(name, true) for name, true in place.items()))
-    full = {"here": 0xFFFF, "count": 0xFFFF, "size": 0xFFFFFFFF, "start": 0xFFFFFFFF}
-    return record + locator + end_record(0, 0, 0, **full)
+    return record + locator + end_record(0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
 
 
 def assembled(

@@ -10,8 +10,9 @@ from logferry.errors import CorruptDownloadError
 from logferry.findings import Budget, Entry, Findings, Limits
 from logferry.inflate import GZIP, SLICE, Inflater
 from logferry.inlet import Inlet
+from logferry.items import JsonCounter
 from logferry.job import FileKind
-from logferry.records import Counter, CsvCounter, JsonCounter, LineCounter, SheetCounter
+from logferry.records import Counter, CsvCounter, LineCounter, SheetCounter
 from logferry.sniff import GZIP_START, check_start
 from logferry.zipwalk import ZipWalk
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from array import array
 from io import BytesIO
-from itertools import accumulate, compress
 from typing import Protocol
 
 
@@ -51,6 +49,8 @@ LONGEST_LINE = 1024**2
 """Bytes of a line after which a CSV is taken to be none: what is held of it must stay bounded."""
 BOM = b"\xef\xbb\xbf"
 FIRST_END = re.compile(rb"\n|\r.", re.DOTALL)
+READ_AT_LEAST, READ_ONE_IN = 10_000, 16
+"""Lines that may be read by the pattern: so many, and one in so many bytes. More is made to waste time."""
 OPEN_AT_END = re.compile(
     rb"""(?:(?: "[^"]*+(?:""[^"]*+)*+" [^,]*+  # a quoted field, and whatever follows its closing quote
           | [^",][^,]*+                      # a plain one: quotes in it mean nothing
@@ -67,7 +67,7 @@ class CsvCounter:
     A quoted field may hold newlines. A line with an even number of quotes is taken to close what it opens;
     the others, which are rare, are read by a pattern, so that a quote inside a field that does not begin
     with one is a character like any other. Rows end with LF or CRLF, or with CR alone where the header does.
-    None where there is a NUL byte (UTF-16, or no text at all) or a line of over 1 MiB.
+    None where there is a NUL byte (UTF-16, or no text at all), a line of over 1 MiB, or nothing but quotes.
     """
 
     def __init__(self) -> None:
@@ -80,6 +80,8 @@ class CsvCounter:
         """Whether the next line begins inside a quoted field."""
         self._old_mac = False
         self._crlf = False
+        self._read = 0
+        self._size = 0
         self._lost = False
 
     def feed(self, block: bytes) -> None:
@@ -87,6 +89,7 @@ class CsvCounter:
         self._lost = self._lost or b"\0" in block
         if self._lost:
             return
+        self._size += len(block)
         if self._head is not None:
             block = self._begin(self._head + block)
         if self._old_mac:
@@ -138,116 +141,18 @@ class CsvCounter:
         odd = bytes([line.count(b'"') & 1 for line in lines])
         at = 0
         while at < len(lines):
-            if self._quoted:
-                self._quoted = b'"' not in lines[at] or bool(OPEN_AT_END.match(b'"' + lines[at]))
-                self._rows += not self._quoted
-            else:
+            if not self._quoted:
                 even = at
                 at = odd.find(1, at)
                 if at < 0:
                     at = len(lines)
                 self._rows += at - even - self._empty(lines[even:at])
-                if at < len(lines):
-                    self._quoted = bool(OPEN_AT_END.match(lines[at]))
-                    self._rows += not self._quoted
+            if at < len(lines) and (odd[at] or b'"' in lines[at]):
+                self._read += 1
+                self._quoted = bool(OPEN_AT_END.match(b'"' * self._quoted + lines[at]))
+                self._rows += not self._quoted
             at += 1
-
-
-WHITESPACE = b" \t\r\n"
-OPENS, CLOSES, COMMA = 1, 255, 0
-MARKS = bytes.maketrans(b"[{]},", bytes((OPENS, OPENS, CLOSES, CLOSES, COMMA)))
-NO_MARKS = bytes(set(range(256)) - set(b'[{]},"'))
-LEAF = re.compile(b"(?<=[\0\1])\1\0*+\xff")
-"""An array or object inside of another that holds no further one: more than half of all marks."""
-ESCAPE = re.compile(rb"\\.", re.DOTALL)
-FEW_ESCAPES = 100
-COMMAS = bytes(mark == COMMA for mark in range(256))
-
-
-class JsonCounter:
-    """Items of a top-level array, 1 for a top-level object; read by its brackets and commas alone.
-
-    None where the brackets do not balance, nest deeper than 254, or where it is no single array or object.
-    """
-
-    def __init__(self) -> None:
-        self._head: bytes | None = b""
-        """The first significant bytes, until it is seen whether an array is empty."""
-        self._array = False
-        self._empty = False
-        self._commas = 0
-        self._depth = 0
-        self._in_string = False
-        self._escaped = False
-        self._closed = False
-        self._lost = False
-
-    def feed(self, block: bytes) -> None:
-        """Take the next block."""
-        if self._lost:
-            return
-        if self._head is not None:
-            block = self._begin(self._head + block)
-        self._walk(self._outside_strings(self._unescaped(block)))
-
-    def total(self) -> int | None:
-        """Give the number of items."""
-        if self._lost or not self._closed:
-            return None
-        return self._commas + 1 if self._array and not self._empty else int(not self._array)
-
-    def _begin(self, head: bytes) -> bytes:
-        """Learn what it is from its first significant byte; of an array, from the next one too."""
-        head = head.lstrip(BOM + WHITESPACE)
-        self._lost = head[:1] not in (b"", b"[", b"{")
-        self._array = head.startswith(b"[")
-        if self._array:
-            first = head[1:].lstrip(WHITESPACE)
-            head = b"[" + first
-            self._empty = first.startswith(b"]")
-        if len(head) > 1:
-            self._head = None
-            return head
-        self._head = head
-        return b""
-
-    def _unescaped(self, block: bytes) -> bytes:
-        """Take out escaped quotes: after that every quote begins or ends a string."""
-        if self._escaped:
-            block, self._escaped = block[1:], not block
-        if b"\\" not in block:
-            return block
-        self._escaped = bool((len(block) - len(block.rstrip(b"\\"))) % 2)
-        if block.count(b"\\", 0, 4096) < FEW_ESCAPES:
-            return ESCAPE.sub(b"", block)
-        return block.replace(b"\\\\", b"").replace(
-            b'\\"', b""
-        )  # the same at a cost that does not depend on how many
-
-    def _outside_strings(self, block: bytes) -> bytes:
-        """Give what is left of brackets and commas outside of strings: +1, -1 and 0."""
-        marks = (b'"' * self._in_string + block.translate(MARKS, NO_MARKS)).replace(b'""', b"")
-        if b'"' not in marks:
-            self._in_string = False
-            return marks
-        parts = marks.split(b'"')
-        self._in_string = len(parts) % 2 == 0
-        return b"".join(parts[::2])
-
-    def _walk(self, marks: bytes) -> None:
-        """Follow the depth; count commas at depth 1."""
-        marks = LEAF.sub(b"", marks)
-        if not marks:
-            return
-        try:
-            depths = bytes(accumulate(array("b", marks), initial=self._depth))[1:]
-        except ValueError:  # below 0, or over 255
-            self._lost = True
-            return
-        self._depth = depths[-1]
-        self._commas += bytes(compress(depths, marks.translate(COMMAS))).count(1)
-        self._lost = self._closed or 0 in depths[:-1]
-        self._closed = self._depth == 0
+        self._lost = self._lost or self._read > READ_AT_LEAST + self._size // READ_ONE_IN
 
 
 LONGEST_TAG = 256

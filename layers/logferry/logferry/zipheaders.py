@@ -35,6 +35,8 @@ HINTS = 1 << 1 | 1 << 2
 LOCAL_FIXED = struct.Struct("<HHHHHIIIHH")
 CENTRAL_FIXED = struct.Struct("<HHHHHHIIIHHHHHII")
 
+NEWEST_VERSION = 63
+
 FULL16, FULL32 = 0xFFFF, 0xFFFFFFFF
 """A field that says: see the zip64 one."""
 
@@ -118,20 +120,28 @@ _ROW = struct.Struct("<HHIQQ")
 
 def parse_local(fixed: tuple[int, ...], name: bytes, extra: bytes) -> Member:
     """Read a local header, given its fixed fields, name and extra field."""
-    _, flags, method, _, _, crc32, packed, size, _, _ = fixed
+    needed, flags, method, _, _, crc32, packed, size, _, _ = fixed
+    _check_version(needed)
     size, packed = _zip64(extra, (size, FULL32), (packed, FULL32))
     return Member(name, flags, method, crc32, packed, size)
 
 
 def parse_central(fixed: tuple[int, ...], name: bytes, extra: bytes) -> tuple[Member, int]:
     """Read a header of the central directory: the member, and the offset of its local header."""
-    _, _, flags, method, _, _, crc32, packed, size, _, _, _, disk, _, _, offset = fixed
+    _, needed, flags, method, _, _, crc32, packed, size, _, _, _, disk, _, _, offset = fixed
+    _check_version(needed)
     size, packed, offset, disk = _zip64(
         extra, (size, FULL32), (packed, FULL32), (offset, FULL32), (disk, FULL16)
     )
     if disk:
         raise CorruptDownloadError("the archive is one of several volumes, which cannot be verified")
     return Member(name, flags & ~HINTS, method, crc32, packed, size), offset
+
+
+def _check_version(needed: int) -> None:
+    """Refuse what a later version of the format would be needed for (APPNOTE 4.4.3), as readers do."""
+    if needed & 0xFF > NEWEST_VERSION:
+        raise CorruptDownloadError(f"a header asks for version {needed & 0xFF} of the ZIP format")
 
 
 def _zip64(extra: bytes, *values: tuple[int, int]) -> list[int]:
