@@ -114,7 +114,7 @@ def test_a_stopped_execution_ends_at_once_though_its_function_goes_on(sandbox: S
 def test_a_stop_ends_a_wait(sandbox: Sandbox) -> None:
     # Given
     execution = talk(sandbox, "talk", wait=90_000_000)
-    while execution.history()[-1]["type"] != "WaitStateEntered":
+    while "WaitStateEntered" not in [event["type"] for event in execution.history()]:
         pass
 
     # When

@@ -10,7 +10,6 @@ import json
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from jsonpath_ng.parser import parse as json_path
 from moto.events.models import EventPattern
@@ -206,7 +205,7 @@ class Bridge:
         bucket, _, key = request.path.lstrip("/").partition("/")
         made = request.service == "s3" and request.action in S3_CREATES and status == 200
         if made and bucket in self.site.event_buckets:
-            self._later(self._object_created, bucket, unquote(key), request.action)
+            self._later(self._object_created, bucket, key, request.action)
 
     def _object_created(self, bucket: str, key: str, reason: str) -> None:
         head = self.site.client("s3").head_object(Bucket=bucket, Key=key)

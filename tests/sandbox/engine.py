@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from boto3.dynamodb.types import TypeDeserializer
-from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from tests.sandbox import contents, distributed_map, interpreter, state
+from tests.sandbox import contents, distributed_map, interpreter, messages, state
 from tests.sandbox.bridge import Bridge
 from tests.sandbox.cloud import ACCOUNT, REGION, Cloud
 from tests.sandbox.deploy import deploy
@@ -209,32 +208,12 @@ class Sandbox:
         return [{key: read(one) for key, one in item.items()} for page in pages for item in page["Items"]]
 
     def notifications(self, topic: str = "Topic") -> list[dict[str, Any]]:
-        """Give what was published to a topic: `message` (parsed if JSON), `email`, `subject`, `attributes`.
-
-        From moto's record of what was published; a queue would get the default body only.
-        """
-        sent = sns_backends[ACCOUNT][REGION].topics[self.resources[topic].ref].sent_notifications
-        return [notification(text, subject, attributes) for _, text, subject, attributes, _ in sent]
+        """Give what was published to a topic: `message` (parsed), `email`, `subject`, `attributes`."""
+        return messages.published(self.resources[topic].ref)
 
     def queue(self, logical_id: str) -> list[dict[str, Any]]:
         """Take the messages that wait in a queue: `body` and `attributes`."""
-        address = self.resources[logical_id].ref
-        taken: list[dict[str, Any]] = []
-        while (
-            found := self.client("sqs")
-            .receive_message(QueueUrl=address, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-            .get("Messages")
-        ):
-            taken += found
-        return [
-            {
-                "body": one["Body"],
-                "attributes": {
-                    key: value["StringValue"] for key, value in one.get("MessageAttributes", {}).items()
-                },
-            }
-            for one in taken
-        ]
+        return messages.take(self.client("sqs"), self.resources[logical_id].ref)
 
     def logs(self, function: str | None = None) -> str:
         """Give what one function, or all, wrote."""
@@ -253,22 +232,3 @@ class Sandbox:
             client.create_secret(Name=f"{prefix}{name}", SecretString=text)
         except client.exceptions.ResourceExistsException:
             client.put_secret_value(SecretId=f"{prefix}{name}", SecretString=text)
-
-
-def notification(text: str, subject: str | None, attributes: dict[str, Any] | None) -> dict[str, Any]:
-    """Take one published message apart."""
-    try:
-        bodies = json.loads(text)
-    except ValueError:
-        bodies = {"default": text}
-    default = bodies.get("default", bodies) if isinstance(bodies, dict) else bodies
-    try:
-        message = json.loads(default) if isinstance(default, str) else default
-    except ValueError:
-        message = default
-    return {
-        "message": message,
-        "email": bodies.get("email") if isinstance(bodies, dict) else None,
-        "subject": subject,
-        "attributes": {name: one.get("Value") for name, one in (attributes or {}).items()},
-    }

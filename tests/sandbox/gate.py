@@ -12,7 +12,7 @@ import threading
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -94,7 +94,7 @@ def identify(environ: Environ) -> AwsRequest:
         action = s3_action(environ)
     else:
         action = form_action(environ)
-    path = unquote(environ.get("PATH_INFO", "/"))
+    path = unquote(urlsplit(environ.get("RAW_URI", "/")).path)  # PATH_INFO is UTF-8 read as Latin-1
     return AwsRequest(agent[1] if agent else None, service, action, path)
 
 

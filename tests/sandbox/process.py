@@ -69,6 +69,7 @@ class FunctionProcess:
         self._work: queue.Queue[Call] = queue.Queue()
         self._call: Call | None = None
         self._cause: Reply | None = None
+        self._killed = False
         self._listener = _Listener(self)
         threading.Thread(target=self._listener.serve_forever, args=(0.05,), daemon=True).start()
         host, port = self._listener.server_address[:2]
@@ -87,7 +88,7 @@ class FunctionProcess:
     @property
     def alive(self) -> bool:
         """Whether the process can take another call."""
-        return self._process.poll() is None and self._cause is None
+        return self._process.poll() is None and self._cause is None and not self._killed
 
     @property
     def pid(self) -> int:
@@ -105,6 +106,7 @@ class FunctionProcess:
     def kill(self, reply: Reply | None = None) -> None:
         """SIGKILL; the call under way is answered with `reply`, or with `Runtime.ExitError` as AWS does."""
         self._cause = reply or self._cause
+        self._killed = True
         self._process.kill()
 
     def enforce_limits(self) -> None:

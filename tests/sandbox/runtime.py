@@ -233,7 +233,7 @@ class LambdaRuntime:
     def kill_running(self, name: str) -> int:
         """SIGKILL every process of a function that has a call under way; give how many there were."""
         with self._lock:
-            found = list(self._pools[self._names[name]].busy)
+            found = [process for process in self._pools[self._names[name]].busy if process.alive]
         for process in found:
             process.kill()
         return len(found)

@@ -26,7 +26,7 @@ def save(sandbox: Sandbox, folder: Path) -> None:
     found += [(one, False) for page in pages for one in page.get("DeleteMarkers", [])]
     index: list[dict[str, Any]] = []
     kept = set()
-    for version, holds in sorted(found, key=lambda one: one[0]["LastModified"]):
+    for version, holds in sorted(found, key=lambda one: place(bucket, one[0]["Key"], one[0]["VersionId"])):
         entry = {"key": version["Key"], "version_id": version["VersionId"], "blob": None}
         if holds:
             answer = s3.get_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
@@ -79,6 +79,12 @@ def load(sandbox: Sandbox, folder: Path) -> None:
                 ContentType=entry["content_type"],
             )["VersionId"]
         rename_version(bucket, entry["key"], new, entry["version_id"])
+
+
+def place(bucket: str, key: str, version_id: str) -> tuple[str, int]:
+    """Give a version's place in time, by key: LastModified tells no two of one second apart."""
+    versions = s3_backends[ACCOUNT]["aws"].buckets[bucket].keys.getlist(key)
+    return key, [version.version_id for version in versions].index(version_id)
 
 
 def rename_version(bucket: str, key: str, new: str, old: str) -> None:
