@@ -30,7 +30,7 @@ EXPECTED: dict[str, set[str]] = {
         "secretsmanager:GetSecretValue",
         "states:DescribeExecution",
     },
-    "StatusRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
+    "StatusRole": {"dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
     "FetchRole": {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",
