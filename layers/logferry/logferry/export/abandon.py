@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from logferry import aws, errors, notify, sources
 from logferry.bucket import remove
-from logferry.errors import InvalidRequestError, LogferryError
+from logferry.errors import InvalidRequestError, LogferryError, SourceUnavailableError, Throttled
 from logferry.export._vendor import final_key, open_api
 from logferry.job import Job
 from logferry.keys import manifest_key
@@ -126,6 +126,8 @@ def _clean(failure: Failure, request: ExportRequest) -> Iterator[LogferryError]:
         try:
             source.release(Job(str(row.job_id), request), open_api(source, request))
             released = True
+        except Throttled as throttled:
+            yield SourceUnavailableError(f"job {row.job_id} could not be released: {throttled}")
         except LogferryError as error:
             yield error
     if row.state is RowState.LANDED:

@@ -40,12 +40,12 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         row = aws.ledger().fetching(row)
         if row.state is RowState.SUBMITTED:
             row = _land(row, source, request, Budget(seconds))
+        if row.job_id and not source.adoptable:
+            source.release(Job(row.job_id, request), open_api(source, request))
     except Throttled as throttled:
         return wait_as_told(state, throttled, source.name).to_json()
     except FencedError:
         return _lost(state)
-    if row.job_id and not source.adoptable:
-        source.release(Job(row.job_id, request), open_api(source, request))
     if not row.notified:
         document = notify.landed(request.identity(), request.export_id, row.item)
         notify.publish(aws.client("sns"), aws.settings().topic_arn, document, event["execution"])
