@@ -43,7 +43,12 @@ class Api:
         return self.access.connection.account
 
     def url(self, *segments: str, query: Mapping[str, str] | None = None) -> str:
-        """Build a URL on `base_url`, each segment percent-encoded whole."""
+        """Build a URL on `base_url`, each segment percent-encoded whole.
+
+        Dots alone cannot be encoded, and would lead elsewhere: InvalidRequestError.
+        """
+        if {".", ".."} & {*segments}:
+            raise InvalidRequestError("no name or id may be '.' or '..'")
         path = "/".join(quote(segment, safe="") for segment in segments)
         return f"{self.access.connection.base_url}/{path}" + (f"?{urlencode(query)}" if query else "")
 

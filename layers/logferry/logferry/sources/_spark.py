@@ -6,13 +6,15 @@ Pages: https://docs.coherent.global/spark-apis/api-call-history-apis and …/eve
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from datetime import UTC, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from logferry.connection import Auth, TokenRequest
-from logferry.errors import SourceUnavailableError
-from logferry.job import JobState, JobStatus
+from logferry.errors import SourceUnavailableError, SubmitUncertainError
+from logferry.job import Job, JobState, JobStatus
 from logferry.source import Source
 
 if TYPE_CHECKING:
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
     from logferry.api import Api
     from logferry.connection import Connection
     from logferry.http import Reply
+    from logferry.request import ExportRequest
 
 DOMAIN = ".coherent.global"
 
 DONE = 100
 """The progress of a job that is done."""
+
+LONGEST_ID = 512
+"""Characters of a job's id, which travels in the state machine's state: they are UUIDs."""
 
 FAILED = {"failed", "failure", "error", "errored", "cancelled", "canceled", "aborted", "rejected"}
 """Status words of jobs that will give nothing; only "Success" is documented, these are its siblings'."""
@@ -83,6 +89,35 @@ class SparkSource(Source):
     def download_hosts(self, base_url: str) -> tuple[str, ...]:  # noqa: ARG002 - wherever the tenant is
         """Files come from several labels of the vendor's domain, entitystore.… among them."""
         return (f"*{DOMAIN}",)
+
+
+class SparkJobs(SparkSource):
+    """An API that starts a job and is asked for it until there is a file."""
+
+    @abstractmethod
+    def status_url(self, job: Job, api: Api) -> str:
+        """Build the URL that is asked for the job: a URL from a reply is never followed."""
+
+    @abstractmethod
+    def read_status(self, reply: Reply, api: Api) -> JobStatus:
+        """Make any reply at all RUNNING, READY, FAILED or MALFORMED."""
+
+    def check(self, job: Job, api: Api) -> JobStatus | None:
+        """Ask how the job is."""
+        reply = self.ask(job, api)
+        return self.read_status(reply, api) if reply else None
+
+    def ask(self, job: Job, api: Api) -> Reply | None:
+        """Ask for the job; None where the vendor does not know it."""
+        reply = api.call("GET", self.status_url(job, api))
+        return None if reply.status == HTTPStatus.NOT_FOUND else reply
+
+
+def job_of(job_id: Any, request: ExportRequest, reply: Reply, api: Api) -> Job:
+    """Give the job that a reply to a submit names; SubmitUncertainError where it names none."""
+    if not isinstance(job_id, str) or not 0 < len(job_id) <= LONGEST_ID:
+        raise SubmitUncertainError(f"the reply to the submit names no job: {api.redact(reply.text)}")
+    return Job(job_id, request)
 
 
 def permission(name: str) -> str:

@@ -6,10 +6,8 @@ Pages: https://docs.coherent.global/spark-apis/api-call-history-apis/download-lo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
-from logferry.errors import SubmitUncertainError
 from logferry.job import Download, Job, JobState, JobStatus
 from logferry.source import Limits
 from logferry.sources import _spark as spark
@@ -43,7 +41,7 @@ class Filters:
     version_id: str | None = None
 
 
-class SparkLog(spark.SparkSource):
+class SparkLog(spark.SparkJobs):
     """A log download; the two formats differ in a word of the path and in what the ZIP holds."""
 
     Target = Target
@@ -76,30 +74,23 @@ class SparkLog(spark.SparkSource):
         url = self._url(request, api)
         reply = api.call("POST", url, document=document, submit=True, missing=_unknown(request))
         data = (reply.object() or {}).get("response_data")
-        job_id = data.get("job_id") if isinstance(data, dict) else None
-        if not isinstance(job_id, str) or not job_id:
-            raise SubmitUncertainError(f"the reply to the submit names no job: {api.redact(reply.text)}")
-        return Job(job_id, request)
-
-    def check(self, job: Job, api: Api) -> JobStatus | None:
-        """Ask for the job's progress. The top-level `status` is null even on success, and means nothing."""
-        reply = self._ask(job, api)
-        return self._status(reply, api) if reply else None
+        return spark.job_of(data.get("job_id") if isinstance(data, dict) else None, request, reply, api)
 
     def open(self, job: Job, api: Api) -> Iterator[Download]:
         """Give the one ZIP, with a fresh URL."""
-        reply = self._ask(job, api)
+        reply = self.ask(job, api)
         data = (reply.object() or {}).get("response_data") if reply else None
         url = spark.url_of(data.get("download_url")) if isinstance(data, dict) else None
         if url is None:
             raise spark.not_ready("download_url")
         yield Download(url=url)
 
-    def _ask(self, job: Job, api: Api) -> Reply | None:
-        reply = api.call("GET", self._url(job.request, api, "status", job.id))
-        return None if reply.status == HTTPStatus.NOT_FOUND else reply
+    def status_url(self, job: Job, api: Api) -> str:
+        """GET …/log/{word}/status/{jobId}."""
+        return self._url(job.request, api, "status", job.id)
 
-    def _status(self, reply: Reply, api: Api) -> JobStatus:
+    def read_status(self, reply: Reply, api: Api) -> JobStatus:
+        """Read progress and URL. The top-level `status` is null even on success, and means nothing."""
         document = reply.object()
         if document is None:
             return spark.malformed(api, reply)

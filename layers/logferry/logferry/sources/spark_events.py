@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from logferry.errors import InvalidRequestError, SubmitUncertainError
+from logferry.errors import InvalidRequestError
 from logferry.job import Download, FileKind, Job, JobState, JobStatus
 from logferry.source import Limits
 from logferry.sources import _spark as spark
@@ -44,7 +43,7 @@ class Filters:
     page_size: int | None = None
 
 
-class SparkEvents(spark.SparkSource):
+class SparkEvents(spark.SparkJobs):
     """POST …/api/v4/events/download."""
 
     name = "spark-events"
@@ -87,30 +86,23 @@ class SparkEvents(spark.SparkSource):
         url = api.url(api.account, "api", "v4", "events", "download")
         missing = f"connection: the vendor knows no tenant {api.account!r} or no events there"
         reply = api.call("POST", url, document=document, submit=True, missing=missing)
-        job_id = (reply.object() or {}).get("id")
-        if not isinstance(job_id, str) or not job_id:
-            raise SubmitUncertainError(f"the reply to the submit names no job: {api.redact(reply.text)}")
-        return Job(job_id, request)
-
-    def check(self, job: Job, api: Api) -> JobStatus | None:
-        """Ask for the job's status; documented is only "Success"."""
-        reply = self._ask(job, api)
-        return self._status(reply, api) if reply else None
+        return spark.job_of((reply.object() or {}).get("id"), request, reply, api)
 
     def open(self, job: Job, api: Api) -> Iterator[Download]:
         """Give each file under `outputs.files`, with fresh URLs and the vendor's hash where there is one."""
-        reply = self._ask(job, api)
+        reply = self.ask(job, api)
         files = _files(reply.object() or {}) if reply else ()
         if not files:
             raise spark.not_ready("files")
         for url, file_hash in files:
             yield Download(url=url, file_hash=file_hash)
 
-    def _ask(self, job: Job, api: Api) -> Reply | None:
-        reply = api.call("GET", api.url(api.account, "api", "v4", "events", "download", job.id, "status"))
-        return None if reply.status == HTTPStatus.NOT_FOUND else reply
+    def status_url(self, job: Job, api: Api) -> str:
+        """GET …/events/download/{jobId}/status: built from the id, never the reply's own `status_url`."""
+        return api.url(api.account, "api", "v4", "events", "download", job.id, "status")
 
-    def _status(self, reply: Reply, api: Api) -> JobStatus:
+    def read_status(self, reply: Reply, api: Api) -> JobStatus:
+        """Read status and files; documented is only "Success"."""
         document = reply.object()
         if document is None:
             return spark.malformed(api, reply)
