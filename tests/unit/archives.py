@@ -106,12 +106,12 @@ class Header:
         return fixed + self.name + self.extra
 
 
-def end_record(count: int, size: int, start: int, **lies: int) -> bytes:
+def end_record(count: int, size: int, start: int, /, **lies: int) -> bytes:
     said = {"disk": 0, "first": 0, "here": count, "count": count, "size": size, "start": start, "comment": 0}
     return struct.pack("<4sHHHHIIH", b"PK\x05\x06", *(said | lies).values())
 
 
-def end_records64(count: int, size: int, start: int, **lies: int) -> bytes:
+def end_records64(count: int, size: int, start: int, /, **lies: int) -> bytes:
     """Give zip64 record, locator and an old record whose fields are full."""
     said = {
         "length": 44, "made": 45, "needed": 45, "disk": 0, "first": 0,

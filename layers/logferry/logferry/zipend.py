@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Walk = Generator[None, None, None]
 
 END64, LOCATOR64, END = b"PK\x06\x06", b"PK\x06\x07", b"PK\x05\x06"
+ENDS = (END64, END)
 END64_FIXED = struct.Struct("<QHHIIQQQQ")
 LOCATOR64_FIXED = struct.Struct("<IQI")
 END_FIXED = struct.Struct("<HHHHIIH")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from logferry.errors import CorruptDownloadError
 from logferry.findings import Budget, Entry, Limits
 from logferry.zipcontent import Content
-from logferry.zipend import verify_end
+from logferry.zipend import ENDS, verify_end
 from logferry.zipheaders import (
     CENTRAL,
     CENTRAL_FIXED,
@@ -58,7 +58,7 @@ class ZipWalk:
         while signature == CENTRAL:
             entries.append((yield from self._listed()))
             signature = yield from self._inlet.take(4, "the central directory")
-        if self._seen:
+        if self._seen and signature in ENDS:
             offset, (row, _) = self._seen.popitem()
             raise CorruptDownloadError(
                 f"{Member.from_row(row)} at byte {offset:,} is missing from the central directory"
