@@ -12,7 +12,7 @@ import pytest
 from logferry import aws
 from logferry.bucket import s3_config
 from logferry.download import Budget
-from logferry.errors import LogferryError
+from logferry.errors import DeliveryError, LogferryError
 from logferry.export import fetch as fetch_module
 from logferry.parts import SMALLEST_PART
 from tests.integration.steps import Steps, example, stage
@@ -131,6 +131,8 @@ def test_a_flipped_byte_leaves_nothing(landing: Landing, corrupt: int) -> None:
     assert landing.uploads() == []
 
 
+# moto answers a part of an aborted upload with a crash of its own.
+@pytest.mark.parametrize("landing", ["seaweedfs"], indirect=True)
 def test_two_fetches_at_once_end_as_one_landing(landing: Landing) -> None:
     # Given a fetch whose download triggers a second one of the same execution, as after a lost connection
     state = landing.steps.ready(REQUEST)
@@ -142,9 +144,10 @@ def test_two_fetches_at_once_end_as_one_landing(landing: Landing) -> None:
 
     landing.steps.vendors.on_bytes(PART, fetch_again)
     # When
-    first = landing.steps.fetch(REQUEST, state)
-    # Then the one that came later has landed it, and the earlier one is fenced off
-    assert (first["state"], second[0]["state"]) == ("LOST", "LANDED")
+    with pytest.raises(DeliveryError, match="NoSuchUpload"):
+        landing.steps.fetch(REQUEST, state)
+    # Then the later one has landed it, and the earlier one's upload is gone
+    assert second[0]["state"] == "LANDED"
     assert landing.versions()[second[0]["key"]] == [BODY]
     assert len(landing.steps.messages) == 1
     assert landing.uploads() == []
