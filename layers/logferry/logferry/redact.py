@@ -28,7 +28,8 @@ QUERY = re.compile(r"""\?(?=[^\s"'<>=]*=)[^\s"'<>]+""")
 
 SCHEMES = r"(?:Bearer|Basic|Digest|Negotiate)"
 AUTHORIZATION = re.compile(
-    rf"""\b({SCHEMES}(?:\s|%20|\+)+)(?!(?:tokens?|auth\w*|scheme|realm|error)\b)[^\s"',;<>]+""", re.IGNORECASE
+    rf"""(?<![A-Za-z])({SCHEMES}(?:\s|%20|\+)+)(?!(?:tokens?|auth\w*|scheme|realm|error)\b)[^\s"',;<>]+""",
+    re.IGNORECASE,
 )
 PAIR = re.compile(
     rf"""
