@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS = 250_000
 """More than any backfill needs, and few enough for one call of plan: 100,000 take it a minute."""
+
+LENGTHS: dict[Every, timedelta] = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
 
 MOST_CONNECTIONS = 100
 """Each has a Map of its own, and 40 of these run at a time."""
@@ -80,10 +88,11 @@ def read_collection(document: Any, now: datetime) -> Collection:
         force=given.force,
         dry_run=given.dry_run,
     )
-    if len(collection.calendar) * len(given.exports) > MOST_WINDOWS:
+    count = _count(collection) * len(given.exports)
+    if count > MOST_WINDOWS:
         raise InvalidRequestError(
-            f"from: {len(collection.calendar):,} windows of {len(given.exports):,} exports are more than the "
-            f"{MOST_WINDOWS:,} that one collection plans; begin later, or split it into several"
+            f"from: some {count:,} windows are more than the {MOST_WINDOWS:,} that one collection plans; "
+            "begin later, or split it into several"
         )
     series: dict[str, int] = {}
     requests = []
@@ -95,6 +104,13 @@ def read_collection(document: Any, now: datetime) -> Collection:
     if len({request.connection for request in requests}) > MOST_CONNECTIONS:
         raise InvalidRequestError(f"exports: name at most {MOST_CONNECTIONS} connections in one collection")
     return replace(collection, series=tuple(requests))
+
+
+def _count(collection: Collection) -> int:
+    """Tell about how many windows a series has, without making them."""
+    if collection.start is None:
+        return collection.lookback
+    return max(0, (collection.until - collection.start) // LENGTHS[collection.every])
 
 
 def _series(entry: dict[str, Any], at: str, collection: Collection) -> ExportRequest:
