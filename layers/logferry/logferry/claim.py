@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 TRIES = 20
 """Each lost race means that another execution made progress; 50 at once settle within a few rounds."""
 
-JOB = ("job_id", "submitted_at", "polls", "submits", "intended_at")
-"""What a row says of a job at the vendor."""
+JOB = ("submitted_at", "polls", "submits", "intended_at")
+"""What a row forgets of a job that is not adopted. The job's id stays until it is released or replaced."""
 
 
 class Verdict(StrEnum):
     """What an execution that asks for an export is told."""
 
     WORK = "WORK"
-    """The row is yours; where it is SUBMITTED, the job is there to be waited for."""
+    """The row is yours; where it is SUBMITTED, the job is there to be waited for. A job that a CLAIMED row
+    names is not to be adopted: it has to be released."""
 
     DUPLICATE = "DUPLICATE"
     """Another live execution works on it."""
 
     ANNOUNCE = "ANNOUNCE"
-    """It has landed, and nobody was told: the row is yours."""
+    """It has landed, and nobody was told, or a job of a refresh that died is left: the row is yours."""
 
     LANDED = "LANDED"
     """It has landed and was announced."""
@@ -55,53 +56,50 @@ class Claim:
     alive: Callable[[str], bool]
     adoptable_for: timedelta
 
-    def settle(self) -> tuple[Verdict, Row, str | None]:
-        """Give the verdict, the row, and the id of a job that was dropped: the caller releases it.
-
-        Raises DeliveryError when DynamoDB fails.
-        """
+    def settle(self) -> tuple[Verdict, Row]:
+        """Give the verdict and the row. Raises DeliveryError when DynamoDB fails."""
         for _ in range(TRIES):
             row = self.ledger.read(self.request)
             try:
                 if row is None:
-                    return Verdict.WORK, self.ledger.create(self.request, self.execution), None
+                    return Verdict.WORK, self.ledger.create(self.request, self.execution)
                 if row.state is RowState.LANDED:
                     return self._landed(row)
                 if row.state is not RowState.FAILED:
                     if row.owner == self.execution:
-                        return Verdict.WORK, row, None
+                        return Verdict.WORK, row
                     if self.alive(row.owner):
-                        return Verdict.DUPLICATE, row, None
+                        return Verdict.DUPLICATE, row
                 return self._inherit(row)
             except FencedError:
                 continue
         raise DeliveryError("the ledger's row of this export changes all the time; start it again")
 
-    def _landed(self, row: Row) -> tuple[Verdict, Row, str | None]:
-        landed_here = row.owner == self.execution and row.item.get("landed_attempt") == row.attempt
-        if landed_here or not self.request.refresh:
-            if row.notified:
-                return Verdict.LANDED, row, None
-            if landed_here:
-                return Verdict.ANNOUNCE, row, None
-        if not row.notified and self.alive(row.owner):
-            return Verdict.DUPLICATE, row, None
+    def _landed(self, row: Row) -> tuple[Verdict, Row]:
+        own = row.owner == self.execution
+        enough = not self.request.refresh or (own and row.item.get("landed_attempt") == row.attempt)
+        if row.notified and enough:
+            return Verdict.LANDED, row
+        if not row.notified and own and enough:
+            return Verdict.ANNOUNCE, row
+        if not row.notified and not own and self.alive(row.owner):
+            return Verdict.DUPLICATE, row
         if self.request.refresh:
-            return Verdict.WORK, self._take(row, RowState.CLAIMED, forget=JOB), None
-        return Verdict.ANNOUNCE, self._take(row, RowState.LANDED), None
+            return Verdict.WORK, self._take(row, RowState.CLAIMED, forget=JOB)
+        return Verdict.ANNOUNCE, self._take(row, RowState.LANDED)
 
-    def _inherit(self, row: Row) -> tuple[Verdict, Row, str | None]:
+    def _inherit(self, row: Row) -> tuple[Verdict, Row]:
         """Take over what a dead or failed execution left: its job, its doubts, or nothing."""
         if row.landed and not self.request.refresh:
             # A refresh died on an export that had landed: what is there is good.
-            verdict = Verdict.LANDED if row.notified else Verdict.ANNOUNCE
-            return verdict, self._take(row, RowState.LANDED, forget=JOB), row.job_id
+            verdict = Verdict.ANNOUNCE if row.job_id or not row.notified else Verdict.LANDED
+            return verdict, self._take(row, RowState.LANDED, forget=JOB)
         age = self.ledger.now() - row.submitted_at if row.submitted_at else None
         if row.job_id and age is not None and age < self.adoptable_for and not self.request.refresh:
-            return Verdict.WORK, self._take(row, RowState.SUBMITTED), None
+            return Verdict.WORK, self._take(row, RowState.SUBMITTED)
         in_doubt = row.state is RowState.CLAIMED and "intended_at" in row.item
-        forget = ("job_id", "submitted_at", "polls") if in_doubt else JOB
-        return Verdict.WORK, self._take(row, RowState.CLAIMED, forget=forget), row.job_id
+        forget = ("submitted_at", "polls") if in_doubt else JOB
+        return Verdict.WORK, self._take(row, RowState.CLAIMED, forget=forget)
 
     def _take(self, row: Row, state: RowState, forget: tuple[str, ...] = ()) -> Row:
         refresh = self.request.refresh

@@ -112,12 +112,12 @@ class Ledger:
 
     def polled(self, row: Row, polls: int) -> Row:
         """Write down how many status replies the job has had."""
-        return self._write(row, {"polls": polls}, states=(RowState.SUBMITTED,))
+        return self._write(row, {"polls": polls, "polled_at": self._stamp()}, states=(RowState.SUBMITTED,))
 
     def fetching(self, row: Row) -> Row:
         """Enter fetch: from here on an earlier call of the same execution, still running, is fenced off."""
-        changes = {"fetches": int(row.item.get("fetches", 0)) + 1}
-        return self._write(row, changes, states=(RowState.SUBMITTED, RowState.LANDED))
+        changes = {"fetches": int(row.item.get("fetches", 0)) + 1, "fetched_at": self._stamp()}
+        return self._write(row, changes, states=(RowState.SUBMITTED, RowState.LANDED), same=("fetches",))
 
     def landed(self, row: Row, landing: Mapping[str, Any]) -> Row:
         """Write down what landed (`bucket, key, manifest_key, size, sha256, records, objects, suspect …`)."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from logferry import aws, polling, sources
 from logferry.claim import Claim, Verdict
 from logferry.errors import (
+    DeliveryError,
     LogferryError,
     SubmitUncertainError,
     Throttled,
@@ -45,7 +46,7 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
     settings, ledger = aws.settings(), aws.ledger()
     adoptable_for = settings.adoptable_for if source.adoptable else timedelta()
     claim = Claim(ledger, request, event["execution"], aws.execution_runs, adoptable_for)
-    verdict, row, dropped = claim.settle()
+    verdict, row = claim.settle()
     log().info("claimed", extra={"export_id": request.export_id, "verdict": verdict, "attempt": row.attempt})
     if verdict is Verdict.DUPLICATE:
         measure(request.source, ExportsDuplicate=1)
@@ -56,9 +57,9 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
     if verdict is Verdict.ANNOUNCE:
         return replace(state, state=Step.READY).to_json()
     api = open_api(source, request)
-    if dropped:
-        source.release(Job(dropped, request), api)
     try:
+        if row.job_id and row.state is RowState.CLAIMED:
+            source.release(Job(row.job_id, request), api)
         return _with_job(row, source, request, api, state).to_json()
     except Throttled as throttled:
         return wait_as_told(state, throttled, request.source).to_json()
@@ -106,7 +107,11 @@ def _start(row: Row, source: Source, request: ExportRequest, api: Api) -> Row:
         except (LogferryError, Throttled):
             ledger.retract(row)
             raise
-        return ledger.submitted(row, job.id, ready=job.state is JobState.READY)
+        try:
+            return ledger.submitted(row, job.id, ready=job.state is JobState.READY)
+        except (FencedError, DeliveryError):
+            source.release(job, api)  # nobody else knows its id
+            raise
     raise SubmitUncertainError(
         f"the vendor may hold a job that nobody can name ({doubt}); "
         f"{row.submits} submits were sent and no further one is allowed; start it again to submit anew"
