@@ -1,13 +1,12 @@
-"""What AWS connects and moto does not: asynchronous calls, events by rule to targets, schedules.
+"""What AWS connects and moto does not: events, by rule, to targets; schedules to what they start.
 
-Beside each bridge stands what AWS documents. All delivery is on threads; `drain` waits for the rest.
+Beside each bridge stands what AWS documents. Asynchronous calls have a module of their own.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -15,112 +14,27 @@ from jsonpath_ng.parser import parse as json_path
 from moto.events.models import EventPattern
 from moto.events.utils import EventTemplateParser
 
+from tests.sandbox.asynchronous import AsynchronousCalls
 from tests.sandbox.cloud import ACCOUNT, REGION
+from tests.sandbox.errands import Errands
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.sandbox.function import Function, Reply
     from tests.sandbox.gate import AwsRequest
     from tests.sandbox.site import Rule, Site
 
-RETRY_SECONDS = (60.0, 120.0)
-"""Pauses before the second and third try of an asynchronous call."""
 S3_CREATES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
 DETAIL_LIMIT = 248 * 1024
 """Input and output together, beyond which a status-change event leaves them out."""
 
 
 class Bridge:
-    """Delivers, for one site; `speed` divides the pauses between tries."""
+    """Delivers, for one site; `speed` divides the pauses between tries of asynchronous calls."""
 
     def __init__(self, site: Site, speed: float) -> None:
         self.site = site
-        self.speed = speed
         self.events: list[dict[str, Any]] = []
-        self._pending = 0
-        self._broken: list[Exception] = []
-        self._stopped = threading.Event()
-        self._idle = threading.Condition()
-
-    def stop(self) -> None:
-        """Give up what is under way."""
-        self._stopped.set()
-
-    def drain(self, timeout: float = 30.0) -> None:
-        """Wait until everything that was set off is delivered; TimeoutError if it is not.
-
-        Raises what went wrong in the sandbox itself meanwhile.
-        """
-        with self._idle:
-            if not self._idle.wait_for(lambda: self._pending == 0, timeout):
-                raise TimeoutError(f"{self._pending} deliveries are still under way after {timeout} s")
-            if self._broken:
-                raise self._broken.pop()
-
-    def _later(self, work: Callable[..., None], *arguments: Any) -> None:
-        def run() -> None:
-            try:
-                work(*arguments)
-            except Exception as error:  # noqa: BLE001 - `drain` raises it
-                if not self._stopped.is_set():
-                    self._broken.append(error)
-            finally:
-                with self._idle:
-                    self._pending -= 1
-                    self._idle.notify_all()
-
-        with self._idle:
-            self._pending += 1
-        threading.Thread(target=run, daemon=True).start()
-
-    # Asynchronous invocation: docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html.
-    # Two more tries after a function error, one and two minutes later; then the on-failure destination and
-    # the dead-letter queue (…/invocation-async-retain-records.html).
-
-    def enqueue(self, function: Function, event: bytes) -> None:
-        """Take an asynchronous call."""
-        self._later(self._invoke, function, event)
-
-    def _invoke(self, function: Function, event: bytes) -> None:
-        config = self.site.invoke_configs.get(function.name, {})
-        tries = 1 + int(config.get("MaximumRetryAttempts", len(RETRY_SECONDS)))
-        reply = self.site.runtime.invoke(function.name, event)
-        for attempt in range(1, tries):
-            if not reply.error and reply.status < 400:
-                return
-            if self._stopped.wait(RETRY_SECONDS[attempt - 1] / self.speed):
-                return
-            reply = self.site.runtime.invoke(function.name, event)
-        if reply.error or reply.status >= 400:
-            self._give_up(function, event, reply, tries)
-
-    def _give_up(self, function: Function, event: bytes, reply: Reply, tries: int) -> None:
-        request_id, text = str(uuid.uuid4()), reply.payload.decode(errors="replace")
-        config = self.site.invoke_configs.get(function.name, {})
-        destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-        if destination:
-            record = {
-                "version": "1.0",
-                "timestamp": iso(dt.datetime.now(dt.UTC)),
-                "requestContext": {
-                    "requestId": request_id,
-                    "functionArn": f"{function.arn}:$LATEST",
-                    "condition": "RetriesExhausted",
-                    "approximateInvokeCount": tries,
-                },
-                "requestPayload": json.loads(event),
-                "responseContext": {
-                    "statusCode": 200,
-                    "executedVersion": "$LATEST",
-                    "functionError": reply.error,
-                },
-                "responsePayload": json.loads(text or "null"),
-            }
-            self._send(destination, json.dumps(record))
-        if function.dead_letter_arn:
-            attributes = {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": text[:1024]}
-            self._send(function.dead_letter_arn, event.decode(), attributes)
+        self.errands = Errands()
+        self.calls = AsynchronousCalls(site, self.errands, speed, self._send)
 
     # Rules: docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html, moto judges the pattern.
 
@@ -144,7 +58,7 @@ class Bridge:
                 and rule.pattern
                 and EventPattern(None, json.loads(rule.pattern)).matches_event(event)
             ):
-                self._later(self._deliver, rule, event)
+                self.errands.send(self._deliver, rule, event)
 
     def _deliver(self, rule: Rule, event: dict[str, Any]) -> None:
         for target in rule.targets:
@@ -162,7 +76,7 @@ class Bridge:
         kind = arn.split(":")[2]
         given = {key: {"DataType": "String", "StringValue": one} for key, one in (attributes or {}).items()}
         if kind == "lambda":
-            self.enqueue(self.site.runtime.function(arn), text.encode())
+            self.calls.enqueue(self.site.runtime.function(arn), text.encode())
         elif kind == "sqs":
             url = self.site.client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
             self.site.client("sqs").send_message(QueueUrl=url, MessageBody=text, MessageAttributes=given)
@@ -205,7 +119,7 @@ class Bridge:
         bucket, _, key = request.path.lstrip("/").partition("/")
         made = request.service == "s3" and request.action in S3_CREATES and status == 200
         if made and bucket in self.site.event_buckets:
-            self._later(self._object_created, bucket, key, request.action)
+            self.errands.send(self._object_created, bucket, key, request.action)
 
     def _object_created(self, bucket: str, key: str, reason: str) -> None:
         head = self.site.client("s3").head_object(Bucket=bucket, Key=key)

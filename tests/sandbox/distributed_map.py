@@ -132,6 +132,7 @@ def collecting_results() -> Any:
     original = Component._map_run
 
     def map_run(self: Any, env: Any, eval_input: Any) -> None:
+        env.map_run_record = eval_input.map_run_record  # which of several map runs at once this frame's is
         original(self, env=env, eval_input=eval_input)
         failed = {one["index"] for one in results_of(eval_input.map_run_record) if one["Status"] == "FAILED"}
         env.stack.append([one for index, one in enumerate(env.stack.pop()) if index not in failed])
@@ -172,7 +173,7 @@ def write_results(env: Any, resource_runtime_part: Any, state_credentials: Any) 
     s3 = resource_eval_s3.ResourceEvalS3._get_s3_client(
         resource_runtime_part=resource_runtime_part, state_credentials=state_credentials
     )
-    record = env.map_run_record_pool_manager.get_all().pop()
+    record = env.map_run_record
     bucket, prefix = parameters["Bucket"], parameters.get("Prefix", "")
     folder = f"{prefix}/{record.map_run_arn.split(':')[-1]}".lstrip("/").replace("//", "/")
     files: dict[str, list[dict[str, Any]]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}

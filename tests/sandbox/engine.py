@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from boto3.dynamodb.types import TypeDeserializer
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from tests.sandbox import contents, distributed_map, interpreter, messages, state
+from tests.sandbox import contents, distributed_map, interpreter, messages, nested, state
 from tests.sandbox.bridge import Bridge
 from tests.sandbox.cloud import ACCOUNT, REGION, Cloud
 from tests.sandbox.deploy import deploy
@@ -90,15 +90,16 @@ class Sandbox:
             )  # they print whole syntax trees on a caught error
         self.runtime.start()
         self._stack.callback(self.runtime.stop)
-        self.runtime.enqueue = self.bridge.enqueue
+        self.runtime.enqueue = self.bridge.calls.enqueue
         self._stack.enter_context(self.cloud)
-        self._stack.callback(self.bridge.stop)
+        self._stack.callback(self.bridge.errands.stop)
         for gate in self.cloud.gates:
             gate.after = self.bridge.request_done
             self.faults.watch(gate)
         changed = self.bridge.execution_changed
         self._stack.enter_context(interpreter.mend(self.cloud.client, self.speed, changed))
         self._stack.enter_context(distributed_map.mend())
+        self._stack.enter_context(nested.mend(self.cloud.client))
         self._stack.callback(self._stop_executions)
         if self.prepare:
             self.prepare(self)
@@ -149,11 +150,10 @@ class Sandbox:
         found.stop(stop_date=dt.datetime.now(dt.UTC), error=error, cause=cause)
 
     def executions(self, machine: str = "ExportStateMachine") -> list[Execution]:
-        """List a state machine's executions."""
-        listed = self.client("stepfunctions").list_executions(
-            stateMachineArn=self.site.state_machines[machine]
-        )
-        return [Execution(one["executionArn"], self) for one in listed["executions"]]
+        """List a state machine's executions, the newest first."""
+        pages = self.client("stepfunctions").get_paginator("list_executions")
+        found = pages.paginate(stateMachineArn=self.site.state_machines[machine])
+        return [Execution(one["executionArn"], self) for page in found for one in page["executions"]]
 
     def invoke(self, function: str, event: Any) -> Reply:
         """Call a function and wait; `reply.error_type` tells a failure, `reply.json()` the result."""
@@ -166,7 +166,7 @@ class Sandbox:
 
     def drain(self, timeout: float = 30.0) -> None:
         """Wait until asynchronous calls and events have been delivered: what follows an execution's end."""
-        self.bridge.drain(timeout)
+        self.bridge.errands.drain(timeout)
 
     def kill_running(self, function: str) -> int:
         """SIGKILL every process of a function that has a call under way; give how many there were."""

@@ -32,6 +32,24 @@ class Function:
     reserved_concurrency: int | None = None
     dead_letter_arn: str | None = None
 
+    def own_environment(self) -> dict[str, str]:
+        """Give what Lambda itself sets: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html."""
+        path = ":".join(str(folder) for folder in (self.code, *self.layers))
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            "PYTHONPATH": path,
+            "LAMBDA_TASK_ROOT": str(self.code),
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+            "AWS_LAMBDA_FUNCTION_NAME": self.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory),
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.name}",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "_HANDLER": self.handler,
+        }
+
 
 @dataclass(frozen=True)
 class Reply:

@@ -21,10 +21,6 @@ from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.retry.retrier_decl import RetrierDecl
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
-    StateTaskServiceSfn,
-)
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
@@ -41,8 +37,6 @@ NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 """docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html, parameter name."""
 TERMINAL = {"States.DataLimitExceeded", "States.Runtime"}
 """States.ALL matches neither: docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html."""
-CHILD_CHECK_SECONDS = 0.05
-"""How often a `.sync` task looks at its child; moto's half a second would be most of a small run."""
 
 
 def mend(client: Callable[[str], Any], speed: float, changed: Callable[[Execution], None]) -> ExitStack:
@@ -63,13 +57,6 @@ def mend(client: Callable[[str], Any], speed: float, changed: Callable[[Executio
         (Execution, "get_start_execution_details", details_with_text_time()),
         (BaseExecutionWorkerCommunication, "terminated", ending(changed)),
         (ExecutionWorker, "_execution_logic", surviving()),
-        (StateTaskServiceSfn, "_normalise_parameters", lowering_names()),
-        (StateTaskServiceSfn, "_normalise_response", raise_names),
-        (StateTaskServiceSfn, "_sync2_api_output_of", staticmethod(parsing_output())),
-        (StateTaskServiceSfn, "_build_sync_resolver", naming_the_child("_build_sync_resolver")),
-        (StateTaskServiceSfn, "_build_sync2_resolver", naming_the_child("_build_sync2_resolver")),
-        (StateTaskServiceSfn, "_eval_sync", stopping_the_child(client)),
-        (state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", CHILD_CHECK_SECONDS),
     ):
         stack.enter_context(patch.object(target, name, substitute))
     # boto3's default session is not for many threads at once, and a client costs 20 ms: one for each service.
@@ -225,66 +212,3 @@ def details_with_text_time() -> Any:
         return details
 
     return get_start_execution_details
-
-
-# states:startExecution.sync, .sync:2: docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
-
-
-def lowering_names() -> Any:
-    """Spell parameters as the API does; moto hands `StateMachineArn` on, which the API does not know."""
-    original = StateTaskServiceSfn._normalise_parameters
-
-    def normalise(self: Any, parameters: dict[str, Any], *rest: Any, **named: Any) -> None:
-        original(self, parameters, *rest, **named)
-        for key in list(parameters):
-            parameters[key[0].lower() + key[1:]] = parameters.pop(key)
-
-    return normalise
-
-
-def raise_names(_: Any, response: Any, *__: Any, **___: Any) -> None:
-    """Spell a reply as Step Functions shows it: `ExecutionArn`, dates as milliseconds since the epoch."""
-    for key in list(response) if isinstance(response, dict) else []:
-        value = response.pop(key)
-        if isinstance(value, dict) and key.endswith("Details"):
-            raise_names(None, value)
-        response[key[0].upper() + key[1:]] = (
-            int(value.timestamp() * 1000) if hasattr(value, "timestamp") else value
-        )
-
-
-def parsing_output() -> Any:
-    """Parse a succeeded child's input and output; a failed one's stay texts within the error's cause."""
-    original: Any = StateTaskServiceSfn._sync2_api_output_of
-
-    def parse(typ: type, value: dict[str, Any]) -> None:
-        if value.get("status") == "SUCCEEDED":
-            original(typ=typ, value=value)
-
-    return parse
-
-
-def naming_the_child(name: str) -> Any:
-    """Let the function that waits for a child know which child it is."""
-    original: Any = getattr(StateTaskServiceSfn, name)
-
-    def build(self: Any, env: Any, **rest: Any) -> Any:
-        child = env.stack[-1]["ExecutionArn"]
-        resolver = original(self, env=env, **rest)
-        resolver.child = child
-        return resolver
-
-    return build
-
-
-def stopping_the_child(client: Callable[[str], Any]) -> Any:
-    """Stop the child of an execution that is stopped or times out."""
-    original: Any = StateTaskServiceSfn._eval_sync
-
-    def eval_sync(self: Any, env: Any, sync_resolver: Any, **rest: Any) -> Any:
-        outcome = original(self, env=env, sync_resolver=sync_resolver, **rest)
-        if outcome is None and not env.is_running():
-            client("stepfunctions").stop_execution(executionArn=sync_resolver.child)
-        return outcome
-
-    return eval_sync

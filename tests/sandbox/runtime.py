@@ -157,22 +157,10 @@ class LambdaRuntime:
                 return process
             self._starting += 1
             name = f"{function.logical_id}-{next(self._numbers)}"
-        path = ":".join(str(folder) for folder in (function.code, *function.layers))
         environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "LANG": "en_US.UTF-8",
-            "TZ": ":UTC",
+            **function.own_environment(),
             "HOME": str(self.home),
-            "PYTHONPATH": path,
-            "LAMBDA_TASK_ROOT": str(function.code),
-            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-            "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": name,
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "_HANDLER": function.handler,
             **self.environment(function, name),
             **function.environment,
         }

@@ -31,6 +31,7 @@ class ConsoleView:
         self.verbose = verbose
         self.began = time.monotonic()
         self._told: set[str] = set()
+        self._counts: Counter[str] = Counter()
 
     def say(self, text: str) -> None:
         """Show one line with the time since the start."""
@@ -48,9 +49,10 @@ class ConsoleView:
                 for event in events[seen:]:
                     self._tell(event)
                 seen = len(events)
+                self._tell_children(sandbox, execution)
                 if self.verbose:
                     self._tell_logs(sandbox)
-                live.update(self._now(sandbox, events))
+                live.update(self._now(events))
                 if running:
                     time.sleep(LOOK_SECONDS)
         outcome = execution.wait()
@@ -67,6 +69,20 @@ class ConsoleView:
             if told:
                 self.say(f"  {told}")
 
+    def _tell_children(self, sandbox: Sandbox, parent: Execution) -> None:
+        self._counts.clear()
+        for child in sandbox.executions():
+            if child.arn == parent.arn:
+                continue
+            if child.arn in self._told:
+                self._counts["done"] += 1
+                continue
+            described = child.describe()
+            self._counts[described["status"].lower()] += 1
+            if described["status"] != "RUNNING":
+                self._told.add(child.arn)
+                self.say(f"  {tell_child(described)}")
+
     def _tell_logs(self, sandbox: Sandbox) -> None:
         for call in sandbox.invocations():
             if call.request_id not in self._told:
@@ -75,16 +91,13 @@ class ConsoleView:
                 written = re.search(f"START RequestId: {call.request_id}.*?END [^\n]*\n", text, re.DOTALL)
                 self.console.print(Text(f"[{call.function}] {written[0] if written else ''}".rstrip()))
 
-    def _now(self, sandbox: Sandbox, events: list[dict[str, Any]]) -> Text:
+    def _now(self, events: list[dict[str, Any]]) -> Text:
         entered = [
             one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one
         ]
         line = f"{time.monotonic() - self.began:7.1f} s  … {entered[-1] if entered else 'starting'}"
-        children = sandbox.executions()
-        if len(children) > 1:
-            counts = Counter(one.status for one in children)
-            line += "  " + ", ".join(f"{count} {status.lower()}" for status, count in sorted(counts.items()))
-        return Text(line, style="bold")
+        counts = ", ".join(f"{count} {word}" for word, count in sorted(self._counts.items()))
+        return Text(f"{line}  {counts}", style="bold")
 
     def conclude(self, result: Result) -> None:
         """Show what came of it: objects, entries, manifests, notifications, and what was not emulated."""
@@ -134,6 +147,14 @@ def entries(manifest: dict[str, Any]) -> Table:
             "?" if records is None else f"{records:,}",
         )
     return table
+
+
+def tell_child(described: dict[str, Any]) -> str:
+    """Say which export of a collection has ended, and how."""
+    asked = json.loads(described["input"])
+    window = asked.get("window") or {}
+    words = [str(asked.get("source")), str(window.get("start", "")), sketch(described.get("output"))]
+    return " ".join(filter(None, [*words, described.get("error")]))
 
 
 def sketch(output: str | None) -> str:
