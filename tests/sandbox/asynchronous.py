@@ -1,8 +1,8 @@
 """Asynchronous calls of functions: tried three times, then kept where the template says.
 
-docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html: two more tries after a function
-error, one and two minutes later. docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html: then the
-on-failure destination gets a record, and the dead-letter queue the event.
+Two more tries after a function error, one and two minutes later
+(docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html); then the on-failure destination
+gets a record, and the dead-letter queue the event (…/dg/invocation-async-retain-records.html).
 """
 
 from __future__ import annotations
