@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 CHECKOV = {
-    "CKV_AWS_116": "dead letters are for asynchronous calls; only abandon has such, and its are an "
+    "CKV_AWS_116": "dead letters are for asynchronous calls; abandon and unpack have such, and theirs are an "
     "EventInvokeConfig destination, which the check does not know",
     "CKV_AWS_115": "reserved concurrency takes from the whole account's; it is a parameter for fetch, and by "
     "default nobody's",

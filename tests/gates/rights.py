@@ -83,6 +83,16 @@ EXPECTED: dict[str, set[str]] = {
         "states:StopExecution",
     },
     "ScheduleRole": {"sqs:SendMessage", "states:StartExecution"},
+    "UnpackRole": {
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "s3:PutObject",
+        "sqs:SendMessage",
+    },
 }
 """What each role may do besides writing its logs and using keys: a new right is a decision, made here too."""
 COMMON = {"logs:CreateLogStream", "logs:PutLogEvents"}
