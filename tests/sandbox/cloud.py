@@ -72,9 +72,6 @@ class Cloud:
         self._stack.close()
 
     def _start(self) -> None:
-        if self.s3 == "seaweedfs":
-            server = self._stack.enter_context(s3server.running())
-            self.s3_url = self._serve(Gate(forward_to(server.url), serial=False))
         keep = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
         settings = {
             **keep,
@@ -87,9 +84,11 @@ class Cloud:
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
         }
-        if self.s3_url:
-            settings["AWS_ENDPOINT_URL_S3"] = self.s3_url
         self._stack.enter_context(patch.dict(os.environ, settings, clear=True))
+        if self.s3 == "seaweedfs":
+            server = self._stack.enter_context(s3server.running())
+            self.s3_url = self._serve(Gate(forward_to(server.url), serial=False))
+            os.environ["AWS_ENDPOINT_URL_S3"] = self.s3_url
         mock = mock_aws(
             config={
                 "stepfunctions": {"execute_state_machine": True},

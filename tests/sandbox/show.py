@@ -166,11 +166,12 @@ def sketch(output: str | None) -> str:
     if not isinstance(answer, dict) or "state" not in answer:
         return ""
     words = [str(answer["state"])]
-    if isinstance(answer.get("progress"), int | float):
+    waits = answer["state"] in {"RUNNING", "THROTTLED"}
+    if waits and isinstance(answer.get("progress"), int | float):
         words.append(f"{answer['progress']:g} %")
     if answer.get("polls"):
-        words.append(f"{answer['polls']} polls")
-    if answer.get("wait_seconds"):
+        words.append(f"{answer['polls']} poll{'' if answer['polls'] == 1 else 's'}")
+    if waits and answer.get("wait_seconds"):
         words.append(f"next look in {answer['wait_seconds']:g} s")
     if answer.get("key"):
         words.append(str(answer["key"]))
