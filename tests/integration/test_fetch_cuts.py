@@ -140,8 +140,8 @@ def test_two_fetches_at_once_end_as_one_landing(landing: Landing) -> None:
     second: list[Any] = []
 
     def fetch_again() -> None:
-        landing.steps.wait(seconds=1)
         second.append(landing.steps.fetch(REQUEST, state))
+        landing.steps.wait(seconds=1)  # no two writes bear the same time
 
     landing.steps.vendors.on_bytes(PART, fetch_again)
     # When: the earlier one finds its upload gone, or its row
