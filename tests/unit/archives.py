@@ -9,7 +9,10 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from logferry.archive import Findings, Limits, verifier
+from logferry.errors import CorruptDownloadError
 from logferry.job import FileKind
 
 if TYPE_CHECKING:
@@ -137,3 +140,24 @@ def assembled(
     if end is None:
         end = end_record(len(truth if listed is None else listed), len(directory), len(data))
     return data + directory + end
+
+
+A = Header.of(b"a.csv", b"id\n1\n2\n")
+B = Header.of(b"b.csv", b"id\n3\n", 0)
+MIB = 1024 * 1024
+
+
+def refused(data: bytes, why: str, limits: Limits | None = None) -> None:
+    """Check that `data` is refused for that reason, in one piece and byte by byte."""
+    for step in (len(data), 1 if len(data) < 5000 else 4096):
+        with pytest.raises(CorruptDownloadError, match=why):
+            verify(data, step=step, limits=limits)
+
+
+def listed(*members: Header) -> list[Header]:
+    """Give the true central directory of members that follow each other."""
+    start, headers = 0, []
+    for member in members:
+        headers.append(replace(member, offset=start))
+        start += len(member.local())
+    return headers
