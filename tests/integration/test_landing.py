@@ -234,6 +234,7 @@ def test_leaving_the_block_without_a_commit_leaves_nothing(bucket: Bucket) -> No
         content_type="application/zip",
         condition=Condition.absent(),
         smallest_part=PART,
+        memory=3 * PART,
     ) as writer:
         transfer(io.BytesIO(LARGE), Counter(), writer)
         assert bucket.open_uploads() == 1

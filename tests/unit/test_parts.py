@@ -82,7 +82,7 @@ def test_ten_thousand_parts_hold_a_file_of_known_size(size: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 100_000, GIBIBYTE, 70 * GIBIBYTE])
 def test_parts_stay_small_where_they_may(size: int) -> None:
-    assert part_size(1, size) == 8 * MEBIBYTE
+    assert part_size(1, size) == 16 * MEBIBYTE
 
 
 def test_parts_grow_where_the_size_is_unknown() -> None:
@@ -90,7 +90,7 @@ def test_parts_grow_where_the_size_is_unknown() -> None:
     sizes = [part_size(number, None) for number in range(1, MOST_PARTS + 1)]
     # Then they never shrink, the memory holds each, and all of them more than 900 s of a link can carry
     assert sizes == sorted(sizes)
-    assert sizes[0] == 8 * MEBIBYTE
+    assert sizes[0] == 16 * MEBIBYTE
     assert sizes[-1] == MEMORY
     assert sum(sizes) > 200 * GIBIBYTE
 
@@ -103,8 +103,8 @@ def test_a_file_that_no_upload_holds_is_refused_before_a_byte_moves() -> None:
 
 
 def test_parts_arrive_in_their_places_through_growing_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Given parts that double after every third
-    monkeypatch.setattr("logferry.parts.DOUBLE_AFTER", 3)
+    # Given parts that grow after every third: a quarter of the memory, a third, a half, all of it
+    monkeypatch.setattr("logferry.parts.GROW_AFTER", 3)
     s3 = S3()
     # When
     with writer_to(s3) as writer:
@@ -112,12 +112,8 @@ def test_parts_arrive_in_their_places_through_growing_buffers(monkeypatch: pytes
         stored = writer.commit()
     # Then
     assert b"".join(part for _, part in sorted(s3.parts.items())) == body
-    assert [len(part) for _, part in sorted(s3.parts.items())] == [
-        *[UNIT] * 3,
-        *[2 * UNIT] * 3,
-        *[4 * UNIT] * 5,
-        1001,
-    ]
+    sizes = [len(part) for _, part in sorted(s3.parts.items())]
+    assert sizes == [*[1000] * 3, *[1333] * 3, *[2000] * 3, *[4000] * 4, 1002]
     assert (stored.size, stored.sha256) == (len(body), hashlib.sha256(body).hexdigest())
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from logferry.parts import Buffers
 
 UPLOADERS: Final = 3
-"""While one buffer of the four fills, three are on their way: more would wait for memory, not for S3."""
+"""As many as there are buffers: while one fills, two are on their way; at the end all three."""
 TURN_SECONDS: Final = 1.0
 """How often a wait for S3 asks whether to go on."""
 ABORT_SECONDS: Final = 10.0

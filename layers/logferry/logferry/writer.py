@@ -45,7 +45,7 @@ class ObjectWriter:
     for each attempt. `size_hint` is the file's size in bytes where it is known. `check` is called before each
     buffer and once a second while S3 is waited for: it stops the upload by raising.
 
-    Memory: 32 MiB of part buffers at most, whatever the size. Raises DeliveryError at once where 10,000 parts
+    Memory: 48 MiB of part buffers at most, whatever the size. Raises DeliveryError at once where 10,000 parts
     of that memory would not hold the file.
     """
 
@@ -84,6 +84,8 @@ class ObjectWriter:
         self._sha256 = hashlib.sha256()
         self._upload: Multipart | None = None
         self._stored: Stored | None = None
+        self._found = False
+        """The object was there although the SDK said otherwise."""
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +136,7 @@ class ObjectWriter:
     ) -> None:
         self._let_go()
         try:
-            if self._upload and self._stored:
+            if self._upload and self._stored and not self._found:
                 self._upload.close()
             elif self._upload:
                 self._upload.abort()
@@ -195,6 +197,8 @@ class ObjectWriter:
             reply = call()
         except (ClientError, BotoCoreError) as error:
             existing = self._look(operation, error)
+            # Perhaps it was another call of the same attempt that put it: then our own upload is still open.
+            self._found = True
             return self._as_stored(existing.etag, existing.version_id)
         return self._as_stored(reply["ETag"], reply.get("VersionId"))
 
