@@ -94,7 +94,7 @@ class Connection:
             at.https(given["token_url"], "auth.token_url")
         hosts = document.get("download_hosts", list(rules.download_hosts(base_url)))
         if not isinstance(hosts, list) or not all(isinstance(host, str) and host for host in hosts):
-            raise at.error('download_hosts: must be a list of host names like ["*.coherent.global"]')
+            raise at.error('download_hosts: must be a list of host names like ["*.example.com"]')
         limits = document.get("limits", {})
         if not isinstance(limits, dict) or not all(type(limit) is int for limit in limits.values()):
             raise at.error('limits: must be an object of whole numbers like {"records": 100000}')

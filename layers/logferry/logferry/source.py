@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 
 from logferry.connection import Rules
 from logferry.request import ExportRequest, Window
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from logferry.api import Api
     from logferry.connection import Auth
     from logferry.job import Download, FileKind, Job, JobStatus
+
+LONGEST_ID = 512
+"""Characters of a job's id, which travels in the state machine's state: they are UUIDs."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,17 @@ class Source(ABC):
 
     def release(self, job: Job, api: Api) -> None:  # noqa: B027 - most vendors keep nothing to release
         """Free what the vendor holds for the job. Called after success and failure, perhaps twice."""
+
+
+def is_id(value: Any) -> TypeGuard[str]:
+    """Tell whether a reply's value can name a job: in a URL, in a header and in the state."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= LONGEST_ID
+        and value.isascii()
+        and value.isprintable()
+        and value not in {".", ".."}
+    )
 
 
 def _given(values: Any) -> dict[str, Any]:

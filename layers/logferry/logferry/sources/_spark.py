@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 from logferry.connection import Auth, TokenRequest
 from logferry.errors import SourceUnavailableError, SubmitUncertainError
 from logferry.job import Job, JobState, JobStatus
-from logferry.source import Source
+from logferry.source import Source, is_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,9 +30,6 @@ DOMAIN = ".coherent.global"
 
 DONE = 100
 """The progress of a job that is done."""
-
-LONGEST_ID = 512
-"""Characters of a job's id, which travels in the state machine's state: they are UUIDs."""
 
 FAILED = {"failed", "failure", "error", "errored", "cancelled", "canceled", "aborted", "rejected"}
 """Status words of jobs that will give nothing; only "Success" is documented, these are its siblings'."""
@@ -115,7 +112,7 @@ class SparkJobs(SparkSource):
 
 def job_of(job_id: Any, request: ExportRequest, reply: Reply, api: Api) -> Job:
     """Give the job that a reply to a submit names; SubmitUncertainError where it names none."""
-    if not isinstance(job_id, str) or not 0 < len(job_id) <= LONGEST_ID:
+    if not is_id(job_id):
         raise SubmitUncertainError(f"the reply to the submit names no job: {api.redact(reply.text)}")
     return Job(job_id, request)
 
@@ -137,9 +134,9 @@ def progress_of(value: Any) -> float | None:
 
 
 def words_of(error: Any) -> str | None:
-    """Find the vendor's own words in an error, or None where it is none: null, empty, or the text "null"."""
+    """Find the vendor's own words in an error, or None where it is none: null, 0, empty, the text "null"."""
     match error:
-        case None | False | "" | "null":
+        case None | False | 0 | "" | "null":
             return None
         case str():
             return error

@@ -15,7 +15,7 @@ from logferry.connection import Auth, TokenRequest
 from logferry.errors import InvalidRequestError, SubmitUncertainError
 from logferry.job import Download, FileKind, Job, JobState, JobStatus
 from logferry.request import ExportRequest, Window
-from logferry.source import Source, WindowRule
+from logferry.source import Source, WindowRule, is_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +94,7 @@ class IbmActivityTracker(Source):
         missing = f"connection: {api.access.connection.host} has no /v3/sessions; check base_url"
         reply = api.call("POST", api.url("v3", "sessions"), document=document, submit=True, missing=missing)
         session = (reply.object() or {}).get("id")
-        if not isinstance(session, str) or not session:
+        if not is_id(session):
             raise SubmitUncertainError(f"the reply to the submit names no session: {api.redact(reply.text)}")
         return Job(session, request, JobState.READY)
 

@@ -46,25 +46,32 @@ class SparkCallRecord(SparkCall):
         document = reply.object()
         if document is None and reply.status != HTTPStatus.NOT_FOUND:
             raise spark.not_ready("record")
-        record = _decoded((document or {}).get("response_data"))
-        if reply.status == HTTPStatus.NOT_FOUND or record is None:
+        text = _decoded((document or {}).get("response_data"))
+        if reply.status == HTTPStatus.NOT_FOUND or text is None:
             raise InvalidRequestError(
                 f"target.call_id: the vendor keeps no record of call {job.id!r}"
                 f"{'' if index is None else f' at index {index}'}; "
                 "check the id, and how long the tenant keeps logs"
             )
-        text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
-        yield Download(content=text.encode())
+        # Half a surrogate pair, which UTF-8 does not know, becomes the escape that JSON has for it.
+        yield Download(content=f"{text}\n".encode(errors="backslashreplace"))
 
 
-def _decoded(data: Any) -> Any:
-    """Unwrap the JSON document that stands inside a string; one that is no JSON is kept as it is."""
-    if not isinstance(data, str):
-        return data or None
-    try:
-        return json.loads(data) if data.strip() else None
-    except ValueError:
-        return data
+def _decoded(data: Any) -> str | None:
+    """Give the JSON document that stands inside a string, as it was written there: no digit of it changes.
+
+    What is no JSON document becomes one; None where there is nothing.
+    """
+    if isinstance(data, str):
+        if data.strip() in {"", "null"}:
+            return None
+        try:
+            json.loads(data)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return data
+    return json.dumps(data, ensure_ascii=False) if data else None
 
 
 SOURCE = SparkCallRecord()
