@@ -361,7 +361,7 @@ def test_the_widget_without_parameters_draws_everything(stack: Stack) -> None:
     # When CloudWatch asks without parameters
     html = show({"widgetContext": {"theme": "light"}})
     # Then it is drawn
-    assert "1 series, 1 windows: 1 landed." in html
+    assert "1 series, 1 window: 1 landed." in html
 
 
 def test_the_widget_describes_itself() -> None:

@@ -6,6 +6,7 @@ leaves its frame from 360 px on.
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from html import escape
 from itertools import groupby
@@ -84,9 +85,9 @@ flex:0 0 84px}}
 def render(found: Sequence[SeriesCoverage], theme: Theme = "auto") -> str:
     """Give the coverage of series as HTML; `auto` follows the reader's own light or dark."""
     everything = [window.outcome for series in found for window in series.windows]
-    some = "1 series" if len(found) == 1 else f"{len(found):,} series"
+    windows = "1 window" if len(everything) == 1 else f"{len(everything):,} windows"
     parts = [f"<style>{_style(theme)}</style>", '<div class="logferry">', "<h2>Coverage</h2>"]
-    parts.append(f"<p>{some}, {len(everything):,} windows: {count_words(everything)}.</p>")
+    parts.append(f"<p>{len(found):,} series, {windows}: {count_words(everything)}.</p>")
     parts.append(_legend())
     parts.extend(map(_section, found[:SERIES_DRAWN]))
     if len(found) > SERIES_DRAWN:
@@ -119,10 +120,12 @@ def _legend() -> str:
 
 def _section(found: SeriesCoverage) -> str:
     series = found.series
-    named = [value if isinstance(value, str) else f"{key}={value}" for key, value in series["target"].items()]
+    named = [
+        value if isinstance(value, str) else _pair(name, value) for name, value in series["target"].items()
+    ]
     what = " / ".join(named) or series["source"]
     where = [series["source"], series["connection"], f"every {found.every}"]
-    where += [f"{name}={value}" for name, value in series["filters"].items()]
+    where += [_pair(name, value) for name, value in series["filters"].items()]
     drawn = blocks(found.windows, found.every)
     pictures = "".join(block.draw() for block in drawn[-BLOCKS_DRAWN:])
     left_out = sum(map(len, (cell for block in drawn[:-BLOCKS_DRAWN] for cell in block.cells.values())))
@@ -133,6 +136,10 @@ def _section(found: SeriesCoverage) -> str:
         f"<p>{count_words(window.outcome for window in found.windows)}</p>"
         f'<div class="calendars">{pictures}</div>{earlier}{_troubles(found.windows, found.every)}</section>'
     )
+
+
+def _pair(name: str, value: object) -> str:
+    return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _share(windows: Sequence[WindowCoverage]) -> str:
