@@ -41,9 +41,9 @@ bench: .venv ## the benchmarks, side by side with what people use today
 test-browser: .venv ## draw the coverage picture in a headless Chromium
 	@$(RUN) pytest tests/browser
 
-smoke: .venv ## one export and one dry run against a deployed stack (STACK=name; uses your AWS credentials)
-	@test -n "$(STACK)" || { echo "say which stack: make smoke STACK=name"; exit 2; }
-	.venv/bin/python -m tests.smoke $(STACK)
+smoke: .venv ## one export and one dry run on a deployed stack (STACK=name INPUT=my-export.json; your AWS credentials)
+	@test -n "$(STACK)" || { echo "say which stack: make smoke STACK=name INPUT=my-export.json"; exit 2; }
+	@.venv/bin/python -m tests.smoke $(STACK) $(INPUT) $(if $(STOP),--stop)
 
 lock: .venv ## compile the pinned requirements again from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(COMPILE) --group test pyproject.toml -o tests/requirements.txt
