@@ -172,3 +172,17 @@ def test_a_bucket_on_the_real_s3_server_takes_what_a_function_puts() -> None:
         first, second = sandbox.objects(all_versions=True)
         assert (first.key, first.latest, second.latest) == ("a folder/ä.txt", True, False)
         assert sandbox.read("a folder/ä.txt") == b"content"
+
+
+def test_what_a_stack_finds_in_place_can_be_prepared() -> None:
+    # Given
+    def prepare(sandbox: Sandbox) -> None:
+        where = {"LocationConstraint": "eu-west-1"}
+        sandbox.client("s3").create_bucket(Bucket="in-place", CreateBucketConfiguration=where)
+
+    # When
+    with Sandbox(parameters={"ExistingBucketName": "in-place"}, prepare=prepare) as sandbox:
+        # Then
+        assert "Bucket" not in sandbox.resources
+        assert sandbox.bucket == "in-place"
+        assert sandbox.runtime.function("FetchFunction").environment["BUCKET"] == "in-place"

@@ -85,9 +85,9 @@ class Sandbox:
 
     def _start(self) -> None:
         for name in ("moto", "samtranslator"):
-            logging.getLogger(name).setLevel(
-                logging.CRITICAL
-            )  # they print whole syntax trees on a caught error
+            logger = logging.getLogger(name)
+            self._stack.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL)  # they print whole syntax trees on a caught error
         self.runtime.start()
         self._stack.callback(self.runtime.stop)
         self.runtime.enqueue = self.bridge.calls.enqueue
