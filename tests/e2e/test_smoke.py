@@ -25,7 +25,12 @@ def stack(world: World) -> smoke.Stack:
         "BucketName": sandbox.bucket,
         "TableName": sandbox.resources["Table"].ref,
     }
-    return smoke.Stack(outputs, sandbox.client, lambda _: time.sleep(0.05))
+
+    def sleep(_: float) -> None:
+        time.sleep(0.05)
+        sandbox.drain()
+
+    return smoke.Stack(outputs, sandbox.client, sleep)
 
 
 def test_a_working_stack_is_proved_step_by_step(
@@ -35,13 +40,22 @@ def test_a_working_stack_is_proved_step_by_step(
     document = tmp_path / "export.json"
     document.write_text(json.dumps(world.input()))
     # When
-    status = smoke.main(["the-stack", str(document), "--stop"], stack)
+    status = smoke.main(["the-stack", str(document)], stack)
     # Then
     printed = capsys.readouterr().out
     assert status == 0, printed
-    for words in ("landed", "SHA-256", "manifest commits", "landed twice", "dry run planned", "rule works"):
+    for words in ("landed", "SHA-256", "manifest commits", "landed twice", "dry run planned"):
         assert words in printed
     assert len(world.jobs) == 1
+
+
+def test_a_stopped_execution_proves_the_rule(world: World, stack: smoke.Stack) -> None:
+    # Given a submit that Lambda fails for a while, so that the execution is there to be stopped
+    world.sandbox.faults.report_failed("SubmitFunction", times=5)
+    # When
+    [proved] = smoke.stop(stack)
+    # Then
+    assert "the status-change rule works" in proved
 
 
 def test_a_stack_that_does_not_work_is_named_with_its_error(
