@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from logferry.polling import FIRST_POLL_SECONDS, LONGEST_SECONDS, MAX_POLLS, wait_seconds, whole_seconds
 
-AGES = st.floats(min_value=0.001, max_value=1e6)
+AGES = st.floats(min_value=0.001, max_value=4_000) | st.floats(min_value=0.001, max_value=1e6)
 PROGRESS = st.none() | st.floats(allow_nan=True, allow_infinity=True)
 
 
@@ -40,6 +40,17 @@ def test_no_progress_bar_can_make_polling_costly(
     # When it is asked how long to wait
     # Then the wait is never under 2 s nor under 2 % of the age
     assert wait_seconds(elapsed, now, last, then) >= min(LONGEST_SECONDS, max(2.0, 0.02 * elapsed))
+
+
+def test_a_silent_job_is_asked_as_seldom_as_the_bound_allows() -> None:
+    # Given a job without progress, at every tenth of a second of its first hour
+    for tenths in range(1, 36_000):
+        age = tenths / 10
+        # When it is asked how long to wait
+        wait = wait_seconds(age)
+        # Then it is the last whole second within the bound
+        bound = min(LONGEST_SECONDS, max(2.0, 0.09 * age))
+        assert wait <= bound < wait + 1 or wait == LONGEST_SECONDS
 
 
 def test_a_rising_progress_brings_the_poll_to_the_expected_end() -> None:

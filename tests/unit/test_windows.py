@@ -152,6 +152,16 @@ def test_an_hour_is_never_longer_than_an_hour(zone: ZoneInfo, moment: datetime) 
             id="a clock that goes back over midnight",
         ),
         pytest.param(
+            "day",
+            "America/St_Johns",
+            "2010-11-07T03:00:00Z",
+            [
+                ("2010-11-05T00:00:00-02:30", "2010-11-06T00:00:00-02:30"),
+                ("2010-11-06T00:00:00-02:30", "2010-11-07T00:00:00-02:30"),
+            ],
+            id="the last hour of a day that is over already",
+        ),
+        pytest.param(
             "hour",
             "America/New_York",
             "2026-11-01T07:00:00Z",
