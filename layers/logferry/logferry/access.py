@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -32,9 +32,11 @@ class Access:
     name: str
     rules: Rules
     secret: Callable[..., str]
-    tokens: dict[str, tuple[str, float]]
+    tokens: dict[str, tuple[str, float]] = field(repr=False)
     clock: Callable[[], float] = time.time
     renewed: bool = False
+    retired: tuple[str, ...] = field(default=(), repr=False)
+    """Secrets from before the renewal: the vendor may still repeat them."""
 
     def __post_init__(self) -> None:
         self.connection = Connection.parse(self.name, self.secret(self.name, fresh=False), self.rules)
@@ -53,6 +55,7 @@ class Access:
         if self.renewed:
             return False
         self.renewed = True
+        self.retired = self.secrets
         self.tokens.pop(self._cache_key, None)
         self.connection = Connection.parse(self.name, self.secret(self.name, fresh=True), self.rules)
         self.tokens.pop(self._cache_key, None)
@@ -61,7 +64,7 @@ class Access:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Give every value that must never be seen, tokens included."""
-        return (*self.connection.secrets, *(token for token, _ in self.tokens.values()))
+        return (*self.retired, *self.connection.secrets, *(token for token, _ in self.tokens.values()))
 
     @property
     def _cache_key(self) -> str:
@@ -105,9 +108,9 @@ def _read_token(reply: Reply, host: str, name: str, now: float) -> tuple[str, fl
         document = reply.json()
         token = document["access_token"]
         lifetime = float(document.get("expires_in", 300))
-    except (NotJsonError, KeyError, TypeError, ValueError):
+    except (NotJsonError, KeyError, TypeError, ValueError, OverflowError):
         token, lifetime = None, 0.0
-    if not (isinstance(token, str) and token and token.isprintable()):
+    if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
         raise AuthenticationError(
             f"connection {name}: the token endpoint {host} gave no token (HTTP {reply.status}); "
             "check the credentials in the connection's secret"

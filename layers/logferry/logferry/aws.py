@@ -100,11 +100,7 @@ def secret(connection: str, *, fresh: bool) -> str:
     except GetParameterError as error:
         cause = error.__context__
         code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
-        if code in {
-            "ThrottlingException",
-            "InternalServiceError",
-            "InternalServiceErrorException",
-        } or isinstance(cause, BotoCoreError):
+        if code in PASSING or isinstance(cause, BotoCoreError):
             raise DeliveryError(f"Secrets Manager did not give the secret {name} ({code})") from error
         raise ConnectionConfigError(
             f"connection: no readable secret {name} ({code}); create it, or check the connection's name "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from logferry.errors import ConnectionConfigError
+from logferry.hosts import HostPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,8 +65,9 @@ class Connection:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Give every value that must never be seen."""
-        hidden = ("client_secret", "token", "key", "api_key")
-        return tuple(self.auth[name] for name in hidden if name in self.auth)
+        shown = ("type", "client_id", "token_url")
+        hidden = (value for name, value in self.auth.items() if name not in shown)
+        return tuple(value.removeprefix("Bearer ") for value in hidden)
 
     @classmethod
     def parse(cls, name: str, text: str, rules: Rules) -> Connection:
@@ -73,12 +75,12 @@ class Connection:
         at = _Reader(name)
         try:
             document = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise at.error("the secret is not JSON; store one JSON object in it") from None
         at.known(document, {"base_url", rules.account, "auth", "download_hosts", "limits"})
         base_url = at.text(document, "base_url").rstrip("/")
         at.https(base_url, "base_url")
-        if urlsplit(base_url).path or urlsplit(base_url).query:
+        if base_url.lower() != f"https://{urlsplit(base_url).netloc}".lower():
             raise at.error("base_url: give the origin only, like https://excel.example.com")
         auth = document.get("auth")
         if not isinstance(auth, dict):
@@ -95,9 +97,15 @@ class Connection:
         hosts = document.get("download_hosts", list(rules.download_hosts(base_url)))
         if not isinstance(hosts, list) or not all(isinstance(host, str) and host for host in hosts):
             raise at.error('download_hosts: must be a list of host names like ["*.example.com"]')
+        try:
+            HostPolicy(tuple(hosts), base_url)
+        except ConnectionConfigError as error:
+            raise at.error(str(error)) from None
         limits = document.get("limits", {})
-        if not isinstance(limits, dict) or not all(type(limit) is int for limit in limits.values()):
+        numbers = limits.values() if isinstance(limits, dict) else [None]
+        if not all(type(number) is int and number > 0 for number in numbers):
             raise at.error('limits: must be an object of whole numbers like {"records": 100000}')
+        at.known(limits, {"records", "bytes", "largest"}, "limits.")
         return cls(name, base_url, at.text(document, rules.account), given, tuple(hosts), limits)
 
 

@@ -13,7 +13,7 @@ from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError
 
 from logferry import __version__
-from logferry.errors import SourceUnavailableError, Throttled
+from logferry.errors import ConnectionConfigError, SourceUnavailableError, Throttled
 from logferry.retryafter import retry_after
 
 if TYPE_CHECKING:
@@ -110,12 +110,12 @@ def send(
     """Send one request, on a connection of its own, following no redirect.
 
     A connection of its own, since a pooled one that the vendor had closed would look like a lost reply.
-    Raises `UnansweredError`.
+    Raises `UnansweredError`, and ConnectionConfigError for headers that HTTP does not allow.
     """
     watched = _Body(body) if body is not None else None
     try:
         with (
-            requests.Session() as session,
+            _Session() as session,
             session.request(
                 method,
                 url,
@@ -131,9 +131,21 @@ def send(
             if len(content) > REPLY_BYTES:
                 raise UnansweredError(f"its reply is over {REPLY_BYTES >> 20} MiB", sent=True)
             return Reply(response.status_code, response.headers, content)
+    except (requests.exceptions.InvalidHeader, UnicodeError):
+        # Only credentials can be wrong in such a way: all else in a header is ours, or was checked.
+        raise ConnectionConfigError(
+            "connection: its credentials hold characters that no HTTP header can; check the secret"
+        ) from None
     except (requests.RequestException, HTTPError, OSError) as error:
         # Their texts hold the URL: only what kind of failure it was goes on.
         raise UnansweredError(_reason(error), sent=watched.sent if watched else True) from None
+
+
+class _Session(requests.Session):
+    """A session that looks at no redirect: requests would read all of its body, and trip over its URL."""
+
+    def get_redirect_target(self, _: requests.Response) -> str | None:
+        return None
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

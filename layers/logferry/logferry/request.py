@@ -20,7 +20,7 @@ def digest(document: Any) -> str:
 
 
 def iso_instant(moment: datetime) -> str:
-    """Write an aware time as its UTC instant, `2026-11-18T00:00:00Z`, with a fraction only where there is one."""
+    """Write an aware time as its UTC instant, `2026-11-18T00:00:00Z`, with a fraction where there is one."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

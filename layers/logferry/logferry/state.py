@@ -30,7 +30,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class ExportState:
-    """One export under way. Times are ISO 8601 in UTC, `elapsed` is the job's age in seconds at the last poll.
+    """One export under way. Times are ISO 8601, `elapsed` is the job's age in seconds at the last poll.
 
     `polls` counts the status replies over the job's life, `waits` the Wait states of this execution.
     """

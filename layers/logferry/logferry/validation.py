@@ -24,10 +24,14 @@ from pydantic import (
 
 from logferry import sources
 from logferry.errors import InvalidRequestError
+from logferry.redact import redact
 from logferry.request import ExportRequest, canonical_json
 
 LARGEST = 128 * 1024
 """Bytes of an export's input: filters with thousands of call ids fit, the ledger's row of 400 KB holds it."""
+
+LONGEST_TEXT = 1000
+"""Bytes of one text: a call's id is part of the ledger's sort key, which takes 1,024."""
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
@@ -122,6 +126,10 @@ def _part(name: str, kind: type, given: dict[str, Any]) -> None:
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and (not text.strip() or not text.isprintable() or text in {".", ".."}):
                 raise InvalidRequestError(f"{name}.{key}: must be plain text, not empty, not a path")
+            if isinstance(text, str) and len(text.encode()) > LONGEST_TEXT:
+                raise InvalidRequestError(f"{name}.{key}: must be at most {LONGEST_TEXT} bytes long")
+            if isinstance(text, int) and abs(text) >= 2**63:
+                raise InvalidRequestError(f"{name}.{key}: is too large a number")
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
@@ -145,5 +153,6 @@ def _explain(error: ValidationError, at: str, keys: list[str]) -> str:
                 message = "must have an offset or Z, like 2026-11-18T00:00:00Z"
             case "string_pattern_mismatch":
                 message = "must begin with a letter or digit and hold letters, digits, '_', '.' and '-' only"
-        said.append(f"{place[:100] or 'the input'}: {message[:1].lower()}{message[1:]}")
+        # The name of an unknown key may be a secret that got into the wrong place.
+        said.append(f"{redact(place, 100) or 'the input'}: {message[:1].lower()}{message[1:]}")
     return "; ".join(said[:10])
