@@ -51,6 +51,9 @@ def test_zip64_records_that_tell_the_truth_are_believed() -> None:
     record, locator = end[:56], end[56:76]
     old = end_record(1, len(A.central()), len(A.local()))
     assert verify(assembled([A], end=record + locator + old)).records == 2
+    # And where it leaves even the numbers of its disks to the zip64 record
+    old = end_record(0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, disk=0xFFFF, first=0xFFFF)
+    assert verify(assembled([A], end=record + locator + old)).records == 2
 
 
 @pytest.mark.parametrize(
