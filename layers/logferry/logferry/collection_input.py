@@ -71,7 +71,8 @@ class CollectionInput(BaseModel):
 def read_collection(document: Any, now: datetime) -> Collection:
     """Check the input of a collection and give it. Raises InvalidRequestError that names the field.
 
-    A window is complete only when it is over: an `until` in the future counts as now.
+    `now` counts only where the input gives no `until`: one input is one plan, whenever it runs. A window that
+    was asked for before it was over is called suspect when it lands.
     """
     given = validated(CollectionInput, document)
     zone = parse_zone(given.timezone)
@@ -79,7 +80,7 @@ def read_collection(document: Any, now: datetime) -> Collection:
         series=(),
         every=given.every,
         zone=zone,
-        until=min(parse_until(given.until), now) if given.until is not None else now,
+        until=parse_until(given.until) if given.until is not None else now,
         settle=parse_settle(given.settle),
         start=parse_from(given.from_, zone) if given.from_ is not None else None,
         lookback=given.lookback,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from logferry.request import ExportRequest
     from logferry.row import Row
@@ -26,14 +27,17 @@ def suspect(
     *,
     records: int | None,
     sizes: Sequence[int],
+    asked: datetime,
     series: Iterable[Row],
 ) -> list[str]:
     """Give the reasons to look at a landing, in words; none is the usual case.
 
     `limits` are the connection's own and go before the source's. `sizes` are those of the files and of what
-    is in them, in bytes. `series` is read only where there is nothing in the file.
+    is in them, in bytes. `asked` is when the vendor was asked. `series` is read only where the file is empty.
     """
     reasons = []
+    if request.window and request.window.end > asked:
+        reasons.append("asked for before the window was over, so later records are not in it")
     most = limits.get("records", source.record_limit(request))
     if most and records is not None and records >= most:
         reasons.append(f"{records} records: the limit of one download is {most}, so it may have been cut")

@@ -32,6 +32,7 @@ def put(key: str, file: IO[bytes], content_type: str) -> None:
             Key=key,
             Body=file,
             ContentType=content_type,
+            ChecksumAlgorithm="CRC32",  # a bucket with Object Lock asks for one
             **owned_by(settings.bucket_owner),
         )
 

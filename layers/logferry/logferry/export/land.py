@@ -176,6 +176,7 @@ class Lander:
                 self.api.access.connection.limits,
                 records=records,
                 sizes=[each["size"] for each in (*objects, *entries)],
+                asked=row.submitted_at or row.claimed_at,
                 series=aws.ledger().rows(self.request.series_id),
             ),
         }
