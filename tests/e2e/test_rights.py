@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.e2e.world import World
 
 STREAM = 24 * 1024 * 1024
-"""Bytes of data: several parts of 8 MiB."""
+"""Bytes of data: more than one part of 16 MiB."""
 OWNERS = "states:DescribeExecution"
 BESIDES = ("kms:", "logs:", OWNERS)
 
@@ -33,10 +33,12 @@ def test_every_step_keeps_to_its_role(world: World) -> None:
     world.set(rows=None, size=STREAM, files=1)
     sandbox.faults.kill("FetchFunction", "s3", "UploadPart", nth=2)
     assert world.run().status == "SUCCEEDED"
-    # … an export that the vendor fails, and one that is stopped
+    # … an export that the vendor fails, one that is empty, one that is stopped
     world.set(size=None, rows=5, failure=True)
     assert world.run(filters={"userName": "a"}).status == "FAILED"
-    world.set(failure=None, stuck=True)
+    world.set(failure=None, rows=0)
+    assert world.run(filters={"userName": "c"}).output["records"] == 0
+    world.set(rows=5, stuck=True)
     execution = world.start(filters={"userName": "b"})
     while not world.requests("status"):
         pass
