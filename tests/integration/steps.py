@@ -57,7 +57,7 @@ class Steps:
 
     vendors: Vendors
     topic: str
-    clock: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
     executions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def wait(self, **span: float) -> None:

@@ -26,7 +26,7 @@ def read_hash(text: str | None) -> tuple[str, bytes] | None:
     _, _, plain = text.strip().rpartition(":")
     for decode in (bytes.fromhex, lambda value: base64.b64decode(value, validate=True)):
         try:
-            digest = decode(plain)
+            digest = decode(plain.strip())
         except (ValueError, binascii.Error):
             continue
         if len(digest) in BY_LENGTH:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -45,7 +46,7 @@ def publish(client: SNSClient, topic: str, document: Mapping[str, Any], executio
         client.publish(
             TopicArn=topic,
             # AWS refuses subjects over 100 characters, or with others than printable ASCII.
-            Subject=text.partition("\n")[0].encode("ascii", "replace").decode()[:100],
+            Subject=re.sub(r"[^ -~]", "?", text.partition("\n")[0])[:100],
             Message=json.dumps(message),
             MessageStructure="json",
             MessageAttributes={
