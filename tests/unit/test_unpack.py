@@ -202,15 +202,16 @@ def test_an_old_landing_never_replaces_a_newer_one(store: Store) -> None:
     store.land(("1.csv", b"old"))
 
     def land_and_unpack() -> None:
-        store.land(("1.csv", b"new"))
+        store.land(("1.csv", f"new {operation}".encode()))  # the same bytes would have the same ETag
         store.unpack(key)
 
     # When a new landing is unpacked before the look, or behind it
-    for operation in ("HeadObject", "PutObject"):
+    for versions, operation in ((2, "HeadObject"), (3, "PutObject")):
         with store.meanwhile(operation, "1.csv.gz", land_and_unpack):
             store.unpack(key)
-        # Then
-        assert store.unpacked() == {"1.csv.gz": b"new"}
+        # Then it was never anything but the new one's
+        assert store.unpacked() == {"1.csv.gz": f"new {operation}".encode()}
+        assert store.versions() == versions
         store.land(("1.csv", b"old"))
 
 
@@ -226,8 +227,9 @@ def test_nothing_that_a_newer_landing_has_is_taken_away(store: Store) -> None:
     # When a newer one with that entry is unpacked right then
     with store.meanwhile("DeleteObject", "2.csv.gz", land_and_unpack):
         store.unpack(key)
-    # Then
+    # Then it is there, and was all the time
     assert store.unpacked() == {"1.csv.gz": b"1", "2.csv.gz": b"new"}
+    assert "DeleteMarkers" not in store.s3.list_object_versions(Bucket=store.name)
 
 
 def test_an_unpack_that_is_always_overtaken_gives_up(store: Store) -> None:
