@@ -121,6 +121,12 @@ def test_a_directory_that_contradicts_the_entry_is_refused(lie: dict[str, Any], 
     refused(assembled([A], [replace(A, **lie)]), why)
 
 
+def test_how_hard_the_writer_tried_may_stand_in_one_header_only() -> None:
+    # Given a local header whose flags tell the level of compression, which the directory leaves out
+    # When it is verified, Then that is no contradiction
+    assert verify(assembled([replace(A, flags=2)], [A])).records == 2
+
+
 def test_an_entry_that_the_directory_hides_is_refused() -> None:
     # Given two entries, of which the central directory knows one
     data = assembled([A, B], [replace(A, offset=0)])

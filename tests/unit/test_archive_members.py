@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from logferry.inflate import BLOCK
 from tests.unit.archives import (
     A,
     B,
@@ -132,6 +133,16 @@ def test_content_that_does_not_end_where_its_header_says_is_refused() -> None:
     refused(assembled([replace(A, packed=A.packed - 1)]), "its compressed data goes on")
     longer = replace(A, packed=A.packed + 2, body=A.body + b"..")
     refused(assembled([longer]), "another packed|neither an entry")
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 100, 259, 1000, 5000])
+def test_content_that_fills_the_last_block_is_read_to_its_end(more: int) -> None:
+    # Given content of about as many bytes as are inflated at a time, so that its last input bytes are taken
+    # in while output still waits inside of the inflater
+    for zeros in (BLOCK + more, 2 * BLOCK + more):
+        # When it is verified, Then all of it is seen
+        findings = verify(assembled([Header.of(b"zeros.txt", bytes(zeros))]))
+        assert findings.entries[0].size == zeros
 
 
 def test_an_empty_entry_may_have_no_compressed_data_at_all() -> None:

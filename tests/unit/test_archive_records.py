@@ -132,6 +132,8 @@ def test_a_long_line_is_still_a_row() -> None:
         (b"", None),
         (b"   ", None),
         (b"null", None),
+        (b"null [1]", None),
+        (b"x {}", None),
         (b'"text"', None),
         (b"[1, 2", None),
         (b"[1, 2]]", None),

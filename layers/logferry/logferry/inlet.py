@@ -37,7 +37,6 @@ class Inlet:
 
     def drop(self) -> None:
         """Let go of what was pushed last."""
-        self._view.release()
         self._view = memoryview(b"")
         self._at = 0
 
