@@ -33,6 +33,7 @@ EXPECTED: dict[str, set[str]] = {
     "StatusRole": {"dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
     "FetchRole": {
         "dynamodb:GetItem",
+        "dynamodb:Query",
         "dynamodb:UpdateItem",
         "s3:AbortMultipartUpload",
         "s3:GetObject",
