@@ -90,6 +90,10 @@ class Steps:
     def abandon(self, request: Any, error: str, cause: str = "", *, name: str = "one") -> dict[str, Any]:
         """Do the step `Abandon Export`, as a Catch does."""
         event = {"request": request, "execution": arn(name), "failure": {"Error": error, "Cause": cause}}
+        return self.call_abandon(event)
+
+    def call_abandon(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Call abandon with an event of the test's own."""
         return _through_json(abandon(event))
 
     def ended(self, request: Any, status: str, *, name: str = "one", **known: Any) -> dict[str, Any]:
@@ -151,6 +155,11 @@ class Steps:
         """Give an object's bytes."""
         content: bytes = _client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
         return content
+
+    def versions(self) -> list[tuple[str, str]]:
+        """Give every version of every object by key and version id."""
+        found = _client("s3").list_object_versions(Bucket=BUCKET).get("Versions", [])
+        return [(each["Key"], each["VersionId"]) for each in found]
 
     @property
     def uploads(self) -> list[Any]:

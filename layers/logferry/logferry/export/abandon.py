@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from logferry import aws, errors, notify, sources
-from logferry.bucket import remove
 from logferry.errors import InvalidRequestError, LogferryError, SourceUnavailableError, Throttled
-from logferry.export._vendor import final_key, open_api
+from logferry.export._leftovers import clear
+from logferry.export._vendor import open_api
 from logferry.job import Job
-from logferry.keys import manifest_key
-from logferry.landing import abort_uploads, find
 from logferry.observe import log, measure
 from logferry.redact import redact
 from logferry.row import RowState
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from logferry.request import ExportRequest
-    from logferry.row import Row
-    from logferry.source import Source
 
 ABORTED = "ExecutionAborted"
 KEEPS_JOB = {
@@ -130,36 +126,18 @@ def _clean(failure: Failure, request: ExportRequest) -> Iterator[LogferryError]:
             yield SourceUnavailableError(f"job {row.job_id} could not be released: {throttled}")
         except LogferryError as error:
             yield error
-    if row.state is RowState.LANDED:
+    if row.state is RowState.LANDED and row.item.get("failed_attempt") != row.attempt:
         return
     try:
-        _clear(source, request, row)
-    except LogferryError as error:
-        yield error
-    try:
-        keep = (source.adoptable and failure.keeps_job) or not released
-        ledger.failed(row, failure.error, failure.cause, keep_job=keep)
+        # First the fence: from here on a fetch that still runs can commit nothing any more.
+        if row.state is not RowState.LANDED:
+            keep = (source.adoptable and failure.keeps_job) or not released
+            row = ledger.failed(row, failure.error, failure.cause, keep_job=keep)
+        clear(source, request, row)
     except FencedError:
         log().info("another execution took over", extra={"export_id": request.export_id})
-
-
-def _clear(source: Source, request: ExportRequest, row: Row) -> None:
-    """Abort this export's open uploads, and take away an object that was put but never committed."""
-    s3, settings = aws.s3(), aws.settings()
-    place = 1
-    while True:
-        key = final_key(source, request, row, place)
-        aborted = abort_uploads(s3, settings.bucket, key, settings.bucket_owner)
-        found = False
-        for name in (manifest_key(key), key):
-            there = find(s3, settings.bucket, name, settings.bucket_owner)
-            mine = {"export-id": request.export_id, "attempt": str(row.attempt)}
-            if there and there.metadata == mine:
-                found = True
-                remove(s3, settings.bucket, name, there, settings.bucket_owner)
-        if not aborted and not found:
-            return
-        place += 1
+    except LogferryError as error:
+        yield error
 
 
 def _announce(failure: Failure, request: ExportRequest | None) -> None:
@@ -197,5 +175,6 @@ def _words(error: str, cause: str) -> str:
         cause = str(document["errorMessage"])
     except (ValueError, KeyError, TypeError):
         pass
-    ours = issubclass(getattr(errors, error, object), LogferryError)
+    kind = getattr(errors, error, None)
+    ours = isinstance(kind, type) and issubclass(kind, LogferryError) and kind is not LogferryError
     return cause[:CAUSE] if ours else redact(cause, CAUSE)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from logferry import aws, notify
 from logferry.download import Budget
 from logferry.errors import Throttled
+from logferry.export._leftovers import clear
 from logferry.export._vendor import open_api, read_event
 from logferry.export._wait import wait_as_told
 from logferry.export.land import Lander
@@ -45,6 +46,7 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     except Throttled as throttled:
         return wait_as_told(state, throttled, source.name).to_json()
     except FencedError:
+        _take_back(source, request, event["execution"], state.attempt)
         return _lost(state)
     if not row.notified:
         document = notify.landed(request.identity(), request.export_id, row.item)
@@ -69,6 +71,13 @@ def _land(row: Row, source: Source, request: ExportRequest, budget: Budget) -> R
     since = row.submitted_at or row.claimed_at
     measure(source.name, unit=MetricUnit.Seconds, JobSeconds=age(since, ledger.now()))
     return row
+
+
+def _take_back(source: Source, request: ExportRequest, execution: str, attempt: int) -> None:
+    """Clear what was put while somebody stopped the execution and abandon was faster."""
+    row = aws.ledger().read(request)
+    if row and row.owner == execution and row.attempt == attempt == row.item.get("failed_attempt"):
+        clear(source, request, row)
 
 
 def _lost(state: ExportState) -> dict[str, Any]:

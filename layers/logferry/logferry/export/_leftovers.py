@@ -1,0 +1,47 @@
+"""What an attempt that failed has left in the bucket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from logferry import aws
+from logferry.bucket import abort_uploads, find, remove
+from logferry.export._vendor import final_key
+from logferry.keys import manifest_key
+
+if TYPE_CHECKING:
+    from logferry.bucket import Existing
+    from logferry.request import ExportRequest
+    from logferry.row import Row
+    from logferry.source import Source
+
+
+def clear(source: Source, request: ExportRequest, row: Row) -> None:
+    """Abort this export's open uploads, and take away what was put but never committed to the ledger.
+
+    To be called when the ledger's fence is down: a fetch that still runs can then commit nothing any more.
+    Raises DeliveryError.
+    """
+    s3, settings = aws.s3(), aws.settings()
+    place = 1
+    while True:
+        key = final_key(source, request, row, place)
+        found = abort_uploads(s3, settings.bucket, key, settings.bucket_owner) > 0
+        for name in (manifest_key(key), key):
+            there = find(s3, settings.bucket, name, settings.bucket_owner)
+            if there and _uncommitted(there, request, row):
+                found = True
+                remove(s3, settings.bucket, name, there, settings.bucket_owner)
+        if not found:
+            return
+        place += 1
+
+
+def _uncommitted(there: Existing, request: ExportRequest, row: Row) -> bool:
+    """Tell an object of this attempt, or of an earlier one that never landed, from what has landed."""
+    attempt = there.metadata.get("attempt", "")
+    return (
+        there.metadata.get("export-id") == request.export_id
+        and attempt.isdecimal()
+        and row.item.get("landed_attempt", 0) < int(attempt) <= row.attempt
+    )

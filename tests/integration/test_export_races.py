@@ -1,0 +1,449 @@
+"""Steps that overlap, die and come again: what two calls do to each other that a usual run never shows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from logferry import aws, sources
+from logferry.errors import (
+    CorruptDownloadError,
+    DeliveryError,
+    ExportFailedError,
+    ExportTimedOutError,
+    SourceUnavailableError,
+    SubmitUncertainError,
+)
+from logferry.ledger import Ledger
+from logferry.table import FencedError
+from tests.integration.steps import BUCKET, Steps, arn, example, stage
+from tests.sandbox.vendor import Delivery, Reply, Vendors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.sandbox.vendor.messages import Received
+
+LOG, IBM = example("spark-log-csv"), example("ibm-activity-tracker")
+
+
+@pytest.fixture(name="steps")
+def _steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
+    with Vendors(polls=1, rows=5) as vendors, stage(vendors, monkeypatch) as steps:
+        yield steps
+
+
+class KilledError(BaseException):
+    """What a function cannot catch."""
+
+
+def killed_after(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+    """Let the next call of a method be the last thing that happens."""
+    original = getattr(owner, name)
+
+    def call(*arguments: Any, **more: Any) -> Any:
+        monkeypatch.setattr(owner, name, original)
+        original(*arguments, **more)
+        raise KilledError
+
+    monkeypatch.setattr(owner, name, call)
+
+
+def failing_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception) -> None:
+    original = getattr(owner, name)
+
+    def call(*_: Any, **__: Any) -> Any:
+        monkeypatch.setattr(owner, name, original)
+        raise error
+
+    monkeypatch.setattr(owner, name, call)
+
+
+def during(steps: Steps, step: str, do: Callable[[], object]) -> None:
+    """Do something while the vendor has a request of a step, once."""
+    left = [do]
+
+    def once(_: Received) -> None:
+        if left:
+            left.pop()()
+
+    steps.vendors.on(step, once, "before")
+
+
+# ---- submit
+
+
+def test_a_submit_that_died_after_its_post_is_followed_by_one_more_at_most(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = sources.find(LOG["source"])
+    for posts in (1, 2):
+        # Given a function that is killed once the vendor has the job
+        killed_after(monkeypatch, source, "submit")
+        with pytest.raises(KilledError):
+            steps.submit(LOG)
+        assert len(steps.vendors.jobs) == posts
+        assert steps.row(LOG)["submits"] == posts
+    # When it is called again, then it sends no third
+    with pytest.raises(SubmitUncertainError, match="2 submits were sent"):
+        steps.submit(LOG)
+    assert len(steps.vendors.jobs) == 2
+
+
+def test_the_intent_is_written_before_the_post(steps: Steps) -> None:
+    seen: list[dict[str, Any]] = []
+    during(steps, "submit", lambda: seen.append(steps.row(LOG)))
+    steps.submit(LOG)
+    [row] = seen
+    assert (row["state"], row["submits"]) == ("CLAIMED", 1)
+    assert "intended_at" in row
+
+
+def test_where_no_second_post_is_allowed_none_is_sent(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBMIT_UNCERTAIN", "fail")
+    steps.forget()
+    killed_after(monkeypatch, sources.find(LOG["source"]), "submit")
+    with pytest.raises(KilledError):
+        steps.submit(LOG)
+    with pytest.raises(SubmitUncertainError, match="an earlier call died"):
+        steps.submit(LOG)
+    # Nor by an execution that takes over
+    steps.end("one")
+    with pytest.raises(SubmitUncertainError):
+        steps.submit(LOG, name="two")
+    assert len(steps.vendors.jobs) == 1
+
+
+def test_a_submit_that_was_never_sent_is_not_counted(steps: Steps) -> None:
+    with steps.vendors.down(), pytest.raises(SourceUnavailableError):
+        steps.submit(LOG)
+    assert steps.row(LOG)["submits"] == 0
+    assert steps.run(LOG)[-1]["submits"] == 1
+
+
+def test_two_calls_of_submit_at_once_post_no_third_job(steps: Steps) -> None:
+    # Given a second call of the same step while the first one's POST is under way
+    states = []
+    during(steps, "submit", lambda: states.append(steps.submit(LOG)))
+    # When the first one comes back, then it has lost the row and does no harm
+    assert steps.submit(LOG)["state"] == "LOST"
+    assert states[0]["job_id"] == steps.row(LOG)["job_id"]
+    assert len(steps.vendors.jobs) == 2
+    assert steps.submit(LOG)["job_id"] == states[0]["job_id"]
+
+
+def test_a_submit_behind_a_stopped_execution_leaves_no_session(steps: Steps) -> None:
+    # Given an execution that is stopped while its POST is under way
+    during(steps, "session", lambda: steps.ended(IBM, "ABORTED"))
+    # When the function goes on, then it is fenced off, and gives back what it got
+    assert steps.submit(IBM)["state"] == "LOST"
+    assert steps.vendors.sessions == []
+    assert steps.row(IBM)["state"] == "FAILED"
+
+
+def test_a_session_that_cannot_be_written_down_is_given_back(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_once(monkeypatch, Ledger, "submitted", DeliveryError("DynamoDB is away"))
+    with pytest.raises(DeliveryError):
+        steps.submit(IBM)
+    assert steps.vendors.sessions == []
+    assert steps.run(IBM)[-1]["state"] == "LANDED"
+    assert steps.vendors.sessions == []
+
+
+# ---- sessions of others
+
+
+def test_a_session_of_a_dead_execution_is_released_by_the_next(steps: Steps) -> None:
+    # Given an execution that died with a session, and no rule that saw it
+    steps.ready(IBM)
+    steps.end("one")
+    # When the next one cannot release it at first
+    steps.vendors.script("delete", Reply(500))
+    with pytest.raises(SourceUnavailableError):
+        steps.submit(IBM, name="two")
+    assert len(steps.vendors.sessions) == 1
+    # Then it does so before it asks for one of its own
+    steps.submit(IBM, name="two")
+    assert len(steps.vendors.sessions) == 1
+    assert steps.vendors.max_concurrent_sessions == 1
+
+
+def test_a_session_of_a_dead_refresh_is_released_by_the_next_usual_run(steps: Steps) -> None:
+    landed = steps.run(IBM)[-1]
+    steps.ready({**IBM, "refresh": True}, name="two")
+    steps.end("two")
+    assert len(steps.vendors.sessions) == 1
+    # When a usual run finds the landing
+    result = steps.run(IBM, name="three")[-1]
+    # Then it gives that back, and nothing stays at the vendor
+    assert (result["state"], result["objects"]) == ("LANDED", landed["objects"])
+    assert steps.vendors.sessions == []
+    assert len(steps.messages) == 1
+
+
+def test_a_release_that_has_to_wait_waits(steps: Steps) -> None:
+    steps.ready(IBM)
+    steps.end("one")
+    steps.vendors.script("delete", Reply.throttled(40))
+    state = steps.submit(IBM, name="two")
+    assert (state["state"], state["wait_seconds"]) == ("THROTTLED", 40)
+    steps.submit(IBM, state, name="two")
+    assert len(steps.vendors.sessions) == 1
+
+
+# ---- status
+
+
+def test_three_replies_in_a_row_that_nobody_can_read_fail(steps: Steps) -> None:
+    state = steps.submit(LOG)
+    bad = Reply(200, body=b"<html>")
+    steps.vendors.knobs.progress = [1] * 9
+    steps.vendors.script("status", bad, bad, None, bad, bad, Reply.throttled(5), bad)
+    # Given two, a good one, and two more with a wait between them and a third
+    for malformed in (1, 2, 0, 1, 2, 2):
+        state = steps.check(LOG, state)
+        assert state["malformed"] == malformed
+    with pytest.raises(ExportFailedError, match="3 replies in a row"):
+        steps.check(LOG, state)
+
+
+def test_the_last_poll_is_at_the_deadline_itself(steps: Steps) -> None:
+    steps.vendors.knobs.stuck = True
+    state = steps.submit(LOG)
+    start = steps.clock
+    # When a job never ends
+    while (steps.clock - start).total_seconds() + state["wait_seconds"] < 21600:
+        steps.wait(seconds=state["wait_seconds"])
+        state = steps.check(LOG, state)
+    steps.wait(seconds=state["wait_seconds"])
+    with pytest.raises(ExportTimedOutError, match=state["job_id"]):
+        steps.check(LOG, state)
+    # Then it was waited for to the deadline and no further
+    assert 0 <= (steps.clock - start).total_seconds() - 21600 <= 1
+    assert state["polls"] <= 131
+    # And the next run adopts it, asks at once, and goes on counting
+    steps.abandon(LOG, "ExportTimedOutError")
+    steps.end("one")
+    adopted = steps.submit(LOG, name="two")
+    assert (adopted["job_id"], adopted["wait_seconds"]) == (state["job_id"], 1)
+    assert adopted["polls"] >= state["polls"]
+    assert len(steps.vendors.jobs) == 1
+
+
+def test_a_wait_beyond_the_deadline_is_not_begun(steps: Steps) -> None:
+    state = steps.submit(LOG)
+    steps.vendors.script("status", Reply.throttled(21601))
+    with pytest.raises(ExportTimedOutError):
+        steps.check(LOG, state)
+
+
+@pytest.mark.parametrize("step", ["check", "fetch"])
+def test_an_execution_whose_row_was_taken_over_is_told(steps: Steps, step: str) -> None:
+    state = steps.submit(LOG)
+    steps.end("one")
+    steps.submit(LOG, name="two")
+    # When the first one goes on all the same, as after a redrive
+    steps.executions[arn("one")] = {"status": "RUNNING"}
+    told = getattr(steps, step)(LOG, state)
+    # Then it begins anew, and finds the other at work
+    assert told["state"] == "LOST"
+    assert steps.submit(LOG, told)["state"] == "DUPLICATE"
+    assert steps.keys == []
+
+
+# ---- fetch
+
+
+def test_a_fetch_killed_before_the_ledger_knows_is_made_good_without_a_download(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a function that is killed once object and manifest are written
+    state = steps.ready(LOG)
+    original = Ledger.landed
+
+    def killed(*_: Any, **__: Any) -> Any:
+        monkeypatch.setattr(Ledger, "landed", original)
+        raise KilledError
+
+    monkeypatch.setattr(Ledger, "landed", killed)
+    with pytest.raises(KilledError):
+        steps.fetch(LOG, state)
+    versions = steps.versions()
+    # When it is called again
+    result = steps.fetch(LOG, state)
+    # Then what lies there is adopted: read back and verified, not fetched or written again
+    assert result["state"] == "LANDED"
+    assert steps.versions() == versions
+    assert steps.vendors.downloads == 1
+    assert len(steps.messages) == 1
+
+
+def test_only_the_notification_is_retried_after_sns_failed(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = steps.ready(LOG)
+    failing_once(monkeypatch, aws.client("sns"), "publish", DeliveryError("SNS is away"))
+    with pytest.raises(DeliveryError):
+        steps.fetch(LOG, state)
+    asked = len(steps.vendors.requests)
+    assert steps.row(LOG)["state"] == "LANDED"
+    # When another execution comes after this one has failed
+    steps.abandon(LOG, "DeliveryError", "SNS is away")
+    steps.end("one")
+    assert [state["state"] for state in steps.run(LOG, name="two")] == ["READY", "LANDED"]
+    # Then it only announced
+    assert len(steps.vendors.requests) == asked
+    assert [message["status"] for message in steps.messages] == ["FAILED", "LANDED"]
+
+
+def test_a_fetch_behind_a_stopped_execution_takes_back_what_it_put(steps: Steps) -> None:
+    # Given an execution that is stopped while its file is on its way
+    state = steps.ready(LOG)
+    during(steps, "download", lambda: steps.ended(LOG, "ABORTED"))
+    # When the function goes on to the end
+    assert steps.fetch(LOG, state)["state"] == "LOST"
+    # Then nothing lies under the key, and the next run lands with the same job
+    assert (steps.keys, steps.uploads) == ([], [])
+    assert [message["status"] for message in steps.messages] == ["FAILED"]
+    result = steps.run(LOG, name="two")[-1]
+    assert (result["state"], result["attempts"]) == ("LANDED", 2)
+    assert len(steps.vendors.jobs) == 1
+
+
+def test_a_refresh_behind_a_stopped_execution_leaves_the_landing(steps: Steps) -> None:
+    landed = steps.run(LOG)[-1]
+    request = {**LOG, "refresh": True}
+    state = steps.ready(request, name="two")
+    during(steps, "download", lambda: steps.ended(request, "ABORTED", name="two"))
+    assert steps.fetch(request, state, name="two")["state"] == "LOST"
+    # Then the earlier version is the current one again, with its manifest
+    assert json.loads(steps.body(landed["manifest_key"]))["version_id"] == landed["objects"][0]["version_id"]
+    assert steps.run(LOG, name="three")[-1] == {**landed, "owner": arn("two")}
+
+
+def test_abandon_never_takes_away_what_the_ledger_calls_landed(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a fetch that lands while abandon is at work for the same, stopped execution
+    state = steps.ready(LOG)
+    original = Ledger.failed
+
+    def late(ledger: Ledger, *arguments: Any, **more: Any) -> Any:
+        monkeypatch.setattr(Ledger, "failed", original)
+        steps.fetch(LOG, state)
+        return original(ledger, *arguments, **more)
+
+    monkeypatch.setattr(Ledger, "failed", late)
+    steps.ended(LOG, "ABORTED")
+    # Then the ledger and the bucket say the same
+    row = steps.row(LOG)
+    assert row["state"] == "LANDED"
+    assert steps.keys == [row["key"], row["manifest_key"]]
+
+
+def test_an_object_of_an_earlier_attempt_that_is_not_good_any_more_is_cleared(steps: Steps) -> None:
+    # Given an object that an attempt put, which died without anybody seeing it
+    state = steps.ready(LOG)
+    with pytest.MonkeyPatch.context() as patch:
+        killed_after(patch, Ledger, "fetching")
+        with pytest.raises(KilledError):
+            steps.fetch(LOG, state)
+    key = f"spark-log-csv/acme-uat/Motor/Quote/date=2026-11-18/{WINDOW}.zip"
+    marks = {"export-id": state["export_id"], "attempt": "1"}
+    aws.s3().put_object(Bucket=BUCKET, Key=key, Body=b"no ZIP", Metadata=marks)
+    steps.end("one")
+    # When the next attempt finds that it is no file of the kind
+    state = steps.ready(LOG, name="two")
+    with pytest.raises(CorruptDownloadError):
+        steps.fetch(LOG, state, name="two")
+    steps.abandon(LOG, "CorruptDownloadError", name="two")
+    steps.end("two")
+    # Then it is gone, and the attempt after that lands
+    assert steps.keys == []
+    assert steps.run(LOG, name="three")[-1]["state"] == "LANDED"
+
+
+WINDOW = "20261118T000000Z--20261119T000000Z"
+
+
+def test_an_object_of_somebody_else_is_never_touched(steps: Steps) -> None:
+    state = steps.ready(LOG)
+    key = f"spark-log-csv/acme-uat/Motor/Quote/date=2026-11-18/{WINDOW}.zip"
+    aws.s3().put_object(Bucket=BUCKET, Key=key, Body=b"mine")
+    with pytest.raises(DeliveryError, match="holds another object"):
+        steps.fetch(LOG, state)
+    steps.abandon(LOG, "DeliveryError")
+    assert steps.body(key) == b"mine"
+
+
+@pytest.mark.parametrize("expired", [1, 2, 3])
+def test_a_url_that_has_expired_is_replaced_twice(steps: Steps, expired: int) -> None:
+    state = steps.ready(LOG)
+    steps.vendors.deliver(*[Delivery(status=403, body=b"expired")] * expired)
+    if expired < 3:
+        assert steps.fetch(LOG, state)["state"] == "LANDED"
+    else:
+        with pytest.raises(SourceUnavailableError, match="403"):
+            steps.fetch(LOG, state)
+
+
+# ---- abandon
+
+
+def test_a_failure_of_an_execution_that_was_redriven_is_none(steps: Steps) -> None:
+    steps.ready(LOG)
+    assert steps.ended(LOG, "RUNNING") == {}
+    assert steps.messages == []
+
+
+@pytest.mark.parametrize("error", ["annotations", "LogferryError", "My.Error", "", "States.Runtime"])
+def test_whatever_an_execution_failed_with_is_told(steps: Steps, error: str) -> None:
+    # Given an execution that somebody stopped with an error of his own
+    state = steps.ready(LOG)
+    steps.ended(LOG, "ABORTED", error=error, cause="token=abcdefgh")
+    [message] = steps.messages
+    assert message["error"] == (error or "ExecutionAborted")
+    assert "abcdefgh" not in str(message)
+    assert steps.row(LOG)["state"] == "FAILED"
+    assert state["job_id"]
+
+
+def test_a_state_that_no_release_knows_is_a_failure_too(steps: Steps) -> None:
+    state = steps.ready(LOG)
+    event = {"request": LOG, "execution": arn("one"), "failure": {**state, "state": "PARKED"}}
+    answer = steps.call_abandon(event)
+    assert answer["Error"] == "UnknownStateError"
+    assert [message["error"] for message in steps.messages] == ["UnknownStateError"]
+
+
+def test_another_executions_row_is_left_alone(steps: Steps) -> None:
+    state = steps.ready(LOG)
+    assert steps.submit(LOG, name="two")["state"] == "DUPLICATE"
+    # When that other one fails all the same
+    steps.abandon(LOG, "States.Runtime", name="two")
+    # Then the first one goes on
+    assert steps.row(LOG)["owner"] == arn("one")
+    assert steps.fetch(LOG, state)["state"] == "LANDED"
+    assert [message["status"] for message in steps.messages] == ["FAILED", "LANDED"]
+
+
+def test_a_fence_that_falls_while_abandon_writes_is_no_failure(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps.ready(LOG)
+    failing_once(monkeypatch, Ledger, "failed", FencedError())
+    assert steps.abandon(LOG, "DeliveryError", "x") == {"Error": "DeliveryError", "Cause": "x"}
+
+
+def test_a_throttled_release_is_retried_and_announced_once(steps: Steps) -> None:
+    steps.ready(IBM)
+    steps.vendors.script("delete", Reply.throttled(5))
+    with pytest.raises(SourceUnavailableError):
+        steps.abandon(IBM, "CorruptDownloadError", "bad")
+    steps.abandon(IBM, "CorruptDownloadError", "bad")
+    assert steps.vendors.sessions == []
+    assert [message["error"] for message in steps.messages] == ["CorruptDownloadError"]
