@@ -57,7 +57,9 @@ def main(
     )
     given = parser.parse_args(arguments)
     try:
-        path = given.input or Path(ask("An export's input, naming a connection of yours (a file): ").strip())
+        path = given.input or Path(
+            ask("A file with an export's input, naming a connection of yours: ").strip()
+        )
         document = json.loads(path.read_text())
         request = export_request(document)
     except (OSError, EOFError, ValueError, InvalidRequestError) as error:
@@ -87,7 +89,7 @@ def main(
         say(f"✗ {broken}\n  → {broken.remedy}")
         return 1
     except (ClientError, BotoCoreError) as error:
-        say(f"✗ {error}\n  → see your own credentials, their rights, and your region")
+        say(f"✗ {error}\n  → see your own credentials, their rights, and your region (AWS_DEFAULT_REGION)")
         return 1
     for fact in ALWAYS_OPEN:
         report.leaves_open(fact)

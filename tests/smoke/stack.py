@@ -29,7 +29,9 @@ def find_stack(cloudformation: Any, name: str) -> Stack:
     except cloudformation.exceptions.ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
-        raise Broken(f"there is no stack {name}", "see its name and your region (AWS_REGION)") from error
+        raise Broken(
+            f"there is no stack {name}", "see its name and your region (AWS_DEFAULT_REGION)"
+        ) from error
     status = found["StackStatus"]
     if not status.endswith("_COMPLETE") or status.startswith(("ROLLBACK", "DELETE")):
         raise Broken(f"the stack {name} is {status}", "see its events in CloudFormation and deploy it again")
