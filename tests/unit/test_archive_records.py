@@ -109,6 +109,15 @@ def test_what_is_no_csv_has_an_unknown_number_of_rows(content: bytes) -> None:
     assert count(CsvCounter(), content, 65536) is None
 
 
+def test_what_begins_as_text_is_text() -> None:
+    # Given a CSV with a NUL byte far behind its beginning
+    rows = b"id\n" + b"some text\n" * 7_000
+    # When it is counted, Then rows are rows; and one place earlier nobody could tell
+    for step in (0, 1000, 65536):
+        assert count(CsvCounter(), rows[:65536] + b"\0\n", step) == rows[:65536].count(b"\n")
+        assert count(CsvCounter(), rows[:65535] + b"\0\n", step) is None
+
+
 def test_a_long_line_is_still_a_row() -> None:
     # Given a row of a little under 1 MiB
     content = b"id\n" + b"x" * (LONGEST_LINE - 1) + b"\n2\n"
