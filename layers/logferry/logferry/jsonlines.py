@@ -16,12 +16,15 @@ LINE_BREAKS = b"\r\n"
 """Never part of a valid string: they are escaped there."""
 
 STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-LEAF = rb'[\[{](?:[^"\[\]{}]++|' + STRING + rb")*+[\]}]"
-"""An array or object that holds no further one: more than half of all brackets."""
+PLAIN = rb'[^"\[\]{}]++|' + STRING
+NESTED = rb"[\[{](?:" + PLAIN + rb")*+[\]}]"
+"""An array or object, down to a depth: a call's record is five deep, and such are passed over in one step."""
+for _ in range(4):
+    NESTED = rb"[\[{](?:" + PLAIN + rb"|" + NESTED + rb")*+[\]}]"
 REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-DEEPER = re.compile(rb'(?:[^"\[\]{}]++|' + STRING + rb"|" + LEAF + rb")*+", re.DOTALL)
-"""Inside an item: everything up to a bracket that matters, or to a string that is cut."""
-ITEMS = re.compile(rb'(?:[^"\[\]{},]++|' + STRING + rb"|" + LEAF + rb")*+", re.DOTALL)
+DEEPER = re.compile(rb"(?:" + PLAIN + rb"|" + NESTED + rb")*+", re.DOTALL)
+"""Inside an item: everything up to a bracket whose other end is far, or to a string that is cut."""
+ITEMS = re.compile(rb'(?:[^"\[\]{},]++|' + STRING + rb"|" + NESTED + rb")*+", re.DOTALL)
 """Between the items of an array: up to a comma too."""
 DOCUMENTS = re.compile(rb"[ \t]*+")
 """Between documents that are in no array: nothing may stand there."""
