@@ -1,13 +1,14 @@
-"""Unpacking against an embedded S3, event by event; what runs around it is proved end to end."""
+"""Unpacking event by event, against a real S3 server and moto; what runs around it is proved end to end."""
 
 from __future__ import annotations
 
 import gzip
 import itertools
 import json
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+    from tests.sandbox.s3server import S3Server
+
 FOLDER = "spark-log-csv/acme-uat/Motor/Quote/date=2026-11-18/"
 STEM = FOLDER + "20261118T000000Z--20261119T000000Z"
 NOTHING = {"unpacked": 0, "kept": 0, "packed": 0, "removed": 0}
@@ -36,7 +39,7 @@ class Store:
     """A versioned bucket with what lands in it."""
 
     s3: S3Client
-    name: str = "landings"
+    name: str
     seconds: float = 900.0
     clock: Callable[[], float] = lambda: 0.0
     _landings: Iterator[int] = field(default_factory=itertools.count)
@@ -64,8 +67,8 @@ class Store:
         self.s3.put_object(Bucket=self.name, Key=key, Body=json.dumps(document).encode())
         return key
 
-    def unpack(self, key: str, bucket: str = "landings") -> dict[str, Any]:
-        event = {"detail": {"bucket": {"name": bucket}, "object": {"key": key}}}
+    def unpack(self, key: str, bucket: str | None = None) -> dict[str, Any]:
+        event = {"detail": {"bucket": {"name": bucket or self.name}, "object": {"key": key}}}
         counts = unpack(event, self.seconds, self.clock)
         assert counts.pop("key") == key
         return counts
@@ -97,19 +100,34 @@ class Store:
         assert not pending
 
 
+def store_at(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Make a bucket, and let the function use it."""
+    name, nothing = f"landings-{uuid.uuid4()}", cast("Any", None)
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    settings = Settings(name, "", "", "", "", nothing, nothing, resubmit=False)
+    monkeypatch.setattr("logferry.aws.s3", lambda: s3)
+    monkeypatch.setattr("logferry.aws.settings", lambda: settings)
+    return Store(s3, name)
+
+
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def real(seaweed: S3Server, monkeypatch: pytest.MonkeyPatch) -> Store:
+    return store_at(seaweed.client(s3_config()), monkeypatch)
+
+
+@pytest.fixture
+def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
-        s3 = boto3.client("s3", region_name="eu-west-1", config=s3_config())
-        s3.create_bucket(Bucket="landings", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        s3.put_bucket_versioning(Bucket="landings", VersioningConfiguration={"Status": "Enabled"})
-        nothing: Any = None
-        settings = Settings("landings", "123456789012", "", "", "", nothing, nothing, resubmit=False)
-        monkeypatch.setattr("logferry.aws.s3", lambda: s3)
-        monkeypatch.setattr("logferry.aws.settings", lambda: settings)
-        yield Store(s3)
+        yield store_at(boto3.client("s3", region_name="eu-west-1", config=s3_config()), monkeypatch)
+
+
+@pytest.fixture(params=["real", "mocked"])
+def store(request: pytest.FixtureRequest) -> Store:
+    found: Store = request.getfixturevalue(request.param)
+    return found
 
 
 def test_the_manifests_that_are_read_are_those_that_are_written() -> None:
