@@ -43,7 +43,7 @@ test-browser: .venv ## draw the coverage picture in a headless Chromium
 
 smoke: .venv ## one export and one dry run on a deployed stack (STACK=name INPUT=my-export.json; your AWS credentials)
 	@test -n "$(STACK)" || { echo "say which stack: make smoke STACK=name INPUT=my-export.json"; exit 2; }
-	@.venv/bin/python -m tests.smoke $(STACK) $(INPUT) $(if $(STOP),--stop)
+	@.venv/bin/python -m tests.smoke $(STACK) $(if $(filter-out file,$(origin INPUT)),--input $(INPUT))
 
 lock: .venv ## compile the pinned requirements again from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(COMPILE) --group test pyproject.toml -o tests/requirements.txt

@@ -36,6 +36,7 @@ EXPECTED: dict[str, set[str]] = {
         "dynamodb:Query",
         "dynamodb:UpdateItem",
         "s3:AbortMultipartUpload",
+        "s3:DeleteObjectVersion",
         "s3:GetObject",
         "s3:ListBucket",
         "s3:ListBucketMultipartUploads",
