@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
     from tests.smoke.stack import Stack
 
+WARNING = (
+    "This exports for real, as a refresh. Two failures that are no export's will be announced to the"
+    " topic's subscribers, and the alarm on failed exports goes off: that is part of the test."
+)
 ALWAYS_OPEN = (
     "that no function may do more than it needs: read the template, where each right has its reason",
     "that alarms reach you: set one off, or subscribe and wait",
@@ -66,6 +70,7 @@ def main(
         say(f"✗ no export to start: {str(error) or 'give --input FILE'}")
         return 2
     report = Report(say)
+    say(WARNING)
     try:
         stack = find(client("cloudformation"), given.stack)
         report.proves(f"the stack {stack.name} is deployed whole")
