@@ -82,7 +82,7 @@ def test_ten_thousand_parts_hold_a_file_of_known_size(size: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 100_000, GIBIBYTE, 70 * GIBIBYTE])
 def test_parts_stay_small_where_they_may(size: int) -> None:
-    assert part_size(1, size) == 16 * MEBIBYTE
+    assert part_size(1, size) == 12 * MEBIBYTE
 
 
 def test_parts_grow_where_the_size_is_unknown() -> None:
@@ -90,7 +90,7 @@ def test_parts_grow_where_the_size_is_unknown() -> None:
     sizes = [part_size(number, None) for number in range(1, MOST_PARTS + 1)]
     # Then they never shrink, the memory holds each, and all of them more than 900 s of a link can carry
     assert sizes == sorted(sizes)
-    assert sizes[0] == 16 * MEBIBYTE
+    assert sizes[0] == 12 * MEBIBYTE
     assert sizes[-1] == MEMORY
     assert sum(sizes) > 200 * GIBIBYTE
 

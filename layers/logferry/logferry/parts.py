@@ -7,17 +7,18 @@ import threading
 from typing import Final
 
 MEBIBYTE: Final = 1 << 20
-SMALLEST_PART: Final = 16 * MEBIBYTE
-"""S3 asks for 5 MiB; each request costs 1 to 2 ms of CPU, with 8 MiB a tenth of all that an upload costs."""
-MEMORY: Final = 48 * MEBIBYTE
-"""For all buffers together, of the 64 MiB that a fetch may take above the idle function."""
+SMALLEST_PART: Final = 12 * MEBIBYTE
+"""S3 asks for 5 MiB; each request costs 1 to 2 ms of CPU, with 8 MiB a tenth of all that a fetch costs."""
+MEMORY: Final = 36 * MEBIBYTE
+"""For all buffers together, of the 64 MiB that a fetch may take above the idle function; the rest is for the
+verifier, which remembers every entry of an archive: 20,000 of them take 9 MiB."""
 MOST_PARTS: Final = 10_000
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 SPARE_PARTS: Final = 500
 """Left unused where the size is known, in case that it was told too low."""
 GROW_AFTER: Final = 3_000
 """Where the size is unknown, the memory is cut into one buffer fewer after as many parts: 10,000 of them hold
-304 GiB, several times what a function's link carries in its 900 s."""
+228 GiB, several times what a function's link carries in its 900 s."""
 
 
 def part_size(number: int, size: int | None, smallest: int = SMALLEST_PART, memory: int = MEMORY) -> int:

@@ -45,7 +45,7 @@ class ObjectWriter:
     for each attempt. `size_hint` is the file's size in bytes where it is known. `check` is called before each
     buffer and once a second while S3 is waited for: it stops the upload by raising.
 
-    Memory: 48 MiB of part buffers at most, whatever the size. Raises DeliveryError at once where 10,000 parts
+    Memory: 36 MiB of part buffers at most, whatever the size. Raises DeliveryError at once where 10,000 parts
     of that memory would not hold the file.
     """
 
