@@ -22,9 +22,14 @@ S3_PERMISSIONS = {
     "ListMultipartUploads": "ListBucketMultipartUploads",
     "ListObjectsV2": "ListBucket",
     "ListParts": "ListMultipartUploadParts",
-    "DeleteObject": "DeleteObjectVersion",
 }
-"""S3's operations whose permission is called otherwise; in a versioned bucket only versions are deleted."""
+"""S3's operations whose permission is called otherwise."""
+
+ALTERNATIVES = {
+    "s3:DeleteObject": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
+    "s3:GetObject": {"s3:GetObject", "s3:GetObjectVersion"},
+}
+"""Which of the two it is depends on whether a version was named, which a request's path does not tell."""
 
 Right = tuple[str, str]
 """An action, and the keys that it is allowed on (`*` where the resource is no object)."""
@@ -60,7 +65,10 @@ def denied(requests: Iterable[AwsRequest], template: dict[str, Any]) -> list[str
     return [
         f"{function} may not {action} {key}"
         for function, (action, key) in asked
-        if not any(action == allowed and fnmatch.fnmatch(key, keys) for allowed, keys in granted[function])
+        if not any(
+            allowed in ALTERNATIVES.get(action, {action}) and fnmatch.fnmatch(key, keys)
+            for allowed, keys in granted[function]
+        )
     ]
 
 
