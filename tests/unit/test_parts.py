@@ -5,6 +5,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -182,6 +183,26 @@ def test_an_abort_that_fails_is_told_with_what_went_wrong_first() -> None:
         break_off()
     # Then
     assert caught.value.__notes__ == ["AbortMultipartUpload is refused"]
+
+
+def test_what_landed_stays_landed_where_its_leftovers_cannot_be_cleared() -> None:
+    # Given a completion whose answer is lost, after which nothing can be aborted
+    class Deaf(S3):
+        def complete_multipart_upload(self, **_: Any) -> dict[str, Any]:
+            raise ReadTimeoutError(endpoint_url="https://s3.test")
+
+        def head_object(self, **_: Any) -> dict[str, Any]:
+            return {"ETag": "whole", "ContentLength": 2 * UNIT, "Metadata": {}}
+
+        def abort_multipart_upload(self, **_: Any) -> None:
+            raise DeliveryError("AbortMultipartUpload is refused")
+
+    # When
+    with writer_to(Deaf()) as writer:
+        fill(writer, 2 * UNIT)
+        stored = writer.commit()
+    # Then
+    assert stored.etag == "whole"
 
 
 def test_a_buffer_is_taken_again_only_when_it_came_back() -> None:

@@ -141,9 +141,10 @@ class ObjectWriter:
             elif self._upload:
                 self._upload.abort()
         except DeliveryError as failure:
-            if not error:
+            if error:
+                error.add_note(str(failure))
+            elif not self._stored:  # a landed object is landed, whatever is left beside it
                 raise
-            error.add_note(str(failure))
         finally:
             self._buffers.release()
 
