@@ -27,6 +27,7 @@ from logferry.landing import (
     transfer,
     write_json,
 )
+from logferry.manifest import SCHEMA
 from logferry.request import iso_instant
 from logferry.suspicion import suspect
 
@@ -44,8 +45,6 @@ FRESH_URLS = 2
 
 RACES = 5
 """Tries to write a key that somebody else writes at the same moment."""
-
-MANIFEST = "logferry.manifest/1"
 
 
 @dataclass
@@ -181,7 +180,7 @@ class Lander:
             ),
         }
         document = {
-            "schema": MANIFEST,
+            "schema": SCHEMA,
             "export_id": self.request.export_id,
             "request": self.request.identity(),
             "source": self.source.name,
