@@ -17,7 +17,6 @@ from moto import mock_aws
 from logferry.aws import Settings
 from logferry.bucket import s3_config
 from logferry.errors import CorruptDownloadError, DeliveryError
-from logferry.export import land
 from logferry.manifest import SCHEMA
 from logferry.unpack import unpack
 from tests.unit.archives import Wanted, zipped
@@ -128,10 +127,6 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 def store(request: pytest.FixtureRequest) -> Store:
     found: Store = request.getfixturevalue(request.param)
     return found
-
-
-def test_the_manifests_that_are_read_are_those_that_are_written() -> None:
-    assert land.MANIFEST == SCHEMA
 
 
 def test_every_entry_becomes_an_object_and_json_becomes_lines(store: Store) -> None:
