@@ -273,6 +273,9 @@ def test_a_fetch_killed_before_the_ledger_knows_is_made_good_without_a_download(
     with pytest.raises(KilledError):
         steps.fetch(LOG, state)
     versions = steps.versions()
+    # When there is no time left to read it back, then that is said
+    with pytest.raises(SourceUnavailableError, match="out of time"):
+        steps.fetch(LOG, state, seconds=0)
     # When it is called again
     result = steps.fetch(LOG, state)
     # Then what lies there is adopted: read back and verified, not fetched or written again

@@ -131,7 +131,7 @@ REPLIES = st.builds(
 
 @pytest.mark.parametrize("name", SOURCES)
 @given(reply=REPLIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_reply_has_a_meaning(name: str, reply: Reply) -> None:
     source = sources.find(name)
     job, line = job_of(source), api_of(source)

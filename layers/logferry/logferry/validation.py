@@ -27,8 +27,9 @@ from logferry.errors import InvalidRequestError
 from logferry.redact import redact
 from logferry.request import ExportRequest, canonical_json
 
-LARGEST = 128 * 1024
-"""Bytes of an export's input: filters with thousands of call ids fit, the ledger's row of 400 KB holds it."""
+LARGEST = 120 * 1024
+"""Bytes of an export's input: filters with thousands of call ids fit. The first step is given it twice (once
+as the state), and Step Functions passes on 256 KiB at most."""
 
 LONGEST_TEXT = 1000
 """Bytes of one text: a call's id is part of the ledger's sort key, which takes 1,024."""

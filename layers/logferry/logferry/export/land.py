@@ -103,7 +103,13 @@ class Lander:
         existing = find(s3, settings.bucket, key, settings.bucket_owner)
         if existing and self._is_mine(existing, key):
             return read_back(
-                s3, settings.bucket, key, existing, self._verifier(download), owner=settings.bucket_owner
+                s3,
+                settings.bucket,
+                key,
+                existing,
+                self._verifier(download),
+                owner=settings.bucket_owner,
+                check=self._in_time,
             )
         connection = self.api.access.connection
         policy = HostPolicy(connection.download_hosts, connection.base_url)
