@@ -51,6 +51,10 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None
     monkeypatch.setattr(owner, name, call)
 
 
+def killed(*_: Any, **__: Any) -> Any:
+    raise KilledError
+
+
 def failing_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception) -> None:
     original = getattr(owner, name)
 
@@ -258,20 +262,13 @@ def test_an_execution_whose_row_was_taken_over_is_told(steps: Steps, step: str) 
 # ---- fetch
 
 
-def test_a_fetch_killed_before_the_ledger_knows_is_made_good_without_a_download(
-    steps: Steps, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fetch_killed_before_the_ledger_knows_is_made_good_without_a_download(steps: Steps) -> None:
     # Given a function that is killed once object and manifest are written
     state = steps.ready(LOG)
-    original = Ledger.landed
-
-    def killed(*_: Any, **__: Any) -> Any:
-        monkeypatch.setattr(Ledger, "landed", original)
-        raise KilledError
-
-    monkeypatch.setattr(Ledger, "landed", killed)
-    with pytest.raises(KilledError):
-        steps.fetch(LOG, state)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "landed", killed)
+        with pytest.raises(KilledError):
+            steps.fetch(LOG, state)
     versions = steps.versions()
     # When there is no time left to read it back, then that is said
     with pytest.raises(SourceUnavailableError, match="out of time"):
@@ -371,6 +368,33 @@ def test_an_object_of_an_earlier_attempt_that_is_not_good_any_more_is_cleared(st
 
 
 WINDOW = "20261118T000000Z--20261119T000000Z"
+
+
+def test_abandon_takes_nothing_away_from_the_execution_that_took_over(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an object that an attempt has put and not committed
+    state = steps.ready(LOG)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "landed", killed)
+        with pytest.raises(KilledError):
+            steps.fetch(LOG, state)
+    # And another execution that adopts it while abandon is at work for the first one
+    original = Ledger.failed
+
+    def slow(ledger: Ledger, *arguments: Any, **more: Any) -> Any:
+        monkeypatch.setattr(Ledger, "failed", original)
+        row = original(ledger, *arguments, **more)
+        assert steps.run(LOG, name="two")[-1]["state"] == "LANDED"
+        return row
+
+    monkeypatch.setattr(Ledger, "failed", slow)
+    steps.ended(LOG, "ABORTED")
+    # Then what that one landed is still there
+    row = steps.row(LOG)
+    assert (row["state"], row["owner"]) == ("LANDED", arn("two"))
+    assert steps.keys == [row["key"], row["manifest_key"]]
+    assert steps.vendors.downloads == 1
 
 
 def test_an_object_of_somebody_else_is_never_touched(steps: Steps) -> None:

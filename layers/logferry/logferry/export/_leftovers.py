@@ -24,17 +24,23 @@ def clear(source: Source, request: ExportRequest, row: Row) -> None:
     """
     s3, settings = aws.s3(), aws.settings()
     place = 1
-    while True:
+    while _is_ours(request, row):
         key = final_key(source, request, row, place)
         found = abort_uploads(s3, settings.bucket, key, settings.bucket_owner) > 0
         for name in (manifest_key(key), key):
             there = find(s3, settings.bucket, name, settings.bucket_owner)
-            if there and _uncommitted(there, request, row):
+            if there and _uncommitted(there, request, row) and _is_ours(request, row):
                 found = True
                 remove(s3, settings.bucket, name, there, settings.bucket_owner)
         if not found:
             return
         place += 1
+
+
+def _is_ours(request: ExportRequest, row: Row) -> bool:
+    """Tell whether nobody has taken over: the next attempt may adopt what lies there."""
+    now = aws.ledger().read(request)
+    return now is not None and (now.owner, now.attempt) == (row.owner, row.attempt)
 
 
 def _uncommitted(there: Existing, request: ExportRequest, row: Row) -> bool:
