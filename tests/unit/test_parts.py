@@ -167,6 +167,34 @@ def test_a_failed_part_is_told_at_the_next_read() -> None:
     assert s3.calls == ["create", "abort"]
 
 
+def test_leaving_the_block_stops_parts_that_are_on_their_way() -> None:
+    # Given a part that takes seconds
+    sending, never = threading.Event(), threading.Event()
+
+    class Slow(S3):
+        stopped = False
+
+        def upload_part(self, *, Body: Body, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's names
+            sending.set()
+            try:
+                for _again in range(3000):
+                    Body.seek(0)
+                    never.wait(0.001)
+            except StoppedError:
+                self.stopped = True
+                raise
+            return {"ETag": "1"}
+
+    # When
+    s3 = Slow()
+    with writer_to(s3) as writer:
+        fill(writer, UNIT)
+        sending.wait(20)
+    # Then
+    assert s3.stopped
+    assert s3.calls == ["create", "abort"]
+
+
 def test_an_abort_that_fails_is_told_with_what_went_wrong_first() -> None:
     # Given
     class Stubborn(S3):
