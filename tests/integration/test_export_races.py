@@ -13,6 +13,7 @@ from logferry.errors import (
     DeliveryError,
     ExportFailedError,
     ExportTimedOutError,
+    InvalidRequestError,
     SourceUnavailableError,
     SubmitUncertainError,
 )
@@ -187,6 +188,31 @@ def test_a_session_of_a_dead_refresh_is_released_by_the_next_usual_run(steps: St
     assert (result["state"], result["objects"]) == ("LANDED", landed["objects"])
     assert steps.vendors.sessions == []
     assert len(steps.messages) == 1
+
+
+def test_a_session_that_the_vendor_refuses_to_delete_is_in_nobodys_way(steps: Steps) -> None:
+    # Given a vendor that will not delete a session that a dead execution left
+    steps.ready(IBM)
+    steps.end("one")
+    steps.vendors.script("delete", Reply(400))
+    # When the next one comes, then it goes on with one of its own
+    result = steps.run(IBM, name="two")[-1]
+    assert (result["state"], result["attempts"]) == ("LANDED", 2)
+
+
+def test_a_landing_is_announced_whatever_becomes_of_the_session(steps: Steps) -> None:
+    # Given a vendor that will not delete the session of an export that has landed
+    state = steps.ready(IBM)
+    steps.vendors.script("delete", Reply(400), Reply(400))
+    with pytest.raises(InvalidRequestError) as failed:
+        steps.fetch(IBM, state)
+    with pytest.raises(InvalidRequestError):
+        steps.abandon(IBM, "InvalidRequestError", str(failed.value))
+    steps.end("one")
+    # Then the landing was announced, and so was the failure; the next run finds the landing
+    assert [message["status"] for message in steps.messages] == ["LANDED", "FAILED"]
+    assert [state["state"] for state in steps.run(IBM, name="two")] == ["LANDED"]
+    assert len(steps.messages) == 2
 
 
 def test_a_release_that_has_to_wait_waits(steps: Steps) -> None:

@@ -41,6 +41,11 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         row = aws.ledger().fetching(row)
         if row.state is RowState.SUBMITTED:
             row = _land(row, source, request, Budget(seconds))
+        if not row.notified:
+            document = notify.landed(request.identity(), request.export_id, row.item)
+            notify.publish(aws.client("sns"), aws.settings().topic_arn, document, event["execution"])
+            row = aws.ledger().notified(row)
+        # Last: a vendor that cannot let go of a job must not keep a landing from being announced.
         if row.job_id and not source.adoptable:
             source.release(Job(row.job_id, request), open_api(source, request))
     except Throttled as throttled:
@@ -48,13 +53,6 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     except FencedError:
         _take_back(source, request, event["execution"], state.attempt)
         return _lost(state)
-    if not row.notified:
-        document = notify.landed(request.identity(), request.export_id, row.item)
-        notify.publish(aws.client("sns"), aws.settings().topic_arn, document, event["execution"])
-        try:
-            row = aws.ledger().notified(row)
-        except FencedError:
-            return _lost(state)
     return landed(row)
 
 

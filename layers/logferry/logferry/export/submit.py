@@ -10,6 +10,7 @@ from logferry import aws, polling, sources
 from logferry.claim import Claim, Verdict
 from logferry.errors import (
     DeliveryError,
+    InvalidRequestError,
     LogferryError,
     SubmitUncertainError,
     Throttled,
@@ -59,12 +60,20 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
     api = open_api(source, request)
     try:
         if row.job_id and row.state is RowState.CLAIMED:
-            source.release(Job(row.job_id, request), api)
+            _let_go(Job(row.job_id, request), source, api)
         return _with_job(row, source, request, api, state).to_json()
     except Throttled as throttled:
         return wait_as_told(state, throttled, request.source).to_json()
     except FencedError:
         return replace(state, state=Step.LOST).to_json()
+
+
+def _let_go(job: Job, source: Source, api: Api) -> None:
+    """Release a job that is not adopted; one that the vendor refuses to release must not be in the way."""
+    try:
+        source.release(job, api)
+    except InvalidRequestError as error:
+        log().warning("not released", extra={"job_id": job.id, "reason": str(error)})
 
 
 def _with_job(row: Row, source: Source, request: ExportRequest, api: Api, state: ExportState) -> ExportState:
