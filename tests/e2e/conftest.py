@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.world import SPEED, World
+from tests.gates.calls import denied
+from tests.gates.deployment import deployment
 from tests.sandbox.engine import Sandbox
 from tests.sandbox.vendor.vendors import Vendors
 
@@ -27,5 +29,7 @@ def sandbox(vendors: Vendors) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def world(sandbox: Sandbox, vendors: Vendors) -> World:
-    return World(sandbox, vendors)
+def world(sandbox: Sandbox, vendors: Vendors) -> Iterator[World]:
+    """Give a test its world, and hold whatever its functions asked of AWS to what their roles allow."""
+    yield World(sandbox, vendors)
+    assert denied(sandbox.faults.requests, deployment().translated()) == []

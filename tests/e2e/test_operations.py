@@ -19,7 +19,7 @@ def logged(world: World, function: str) -> list[dict[str, Any]]:
     return [json.loads(line[line.index("{") :]) for line in lines if '{"level"' in line]
 
 
-@pytest.mark.parametrize("metric", ["GivenUpMetric"])
+@pytest.mark.parametrize("metric", ["GivenUpMetric", "OldestMissingMetric"])
 def test_a_collection_logs_what_its_metric_filters_read(world: World, metric: str) -> None:
     # Given a collection
     request = world.input()

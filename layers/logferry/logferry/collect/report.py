@@ -21,10 +21,12 @@ from logferry.row import RowState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from logferry.row import Row
 
 SCHEMA = "logferry.collection-report/1"
+HOUR = 3600
 
 
 def report(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,8 +40,11 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
         return notice.announce_failure(event["failure"], execution)
     plan = event["plan"]
     failed: list[dict[str, Any]] = []
-    summary = write_report(plan["plan_key"], plan["report_key"], execution, failed)
-    log().info("collected", extra=summary)
+    missing: list[datetime] = []
+    summary = write_report(plan["plan_key"], plan["report_key"], execution, failed, missing)
+    since = (aws.ledger().now() - min(missing)).total_seconds() if missing else 0.0
+    # The alarms on windows given up, and on windows missing for too long, read this line.
+    log().info("collected", extra={**summary, "oldest_missing_hours": round(since / HOUR, 2)})
     notice.announce(summary, failed, execution)
     return {
         "complete": not summary["failed"],
@@ -50,11 +55,21 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_report(
-    plan_key: str, report_key: str, execution: str, failed: list[dict[str, Any]] | None = None
+    plan_key: str,
+    report_key: str,
+    execution: str,
+    failed: list[dict[str, Any]] | None = None,
+    missing: list[datetime] | None = None,
 ) -> dict[str, Any]:
-    """Write the report of a plan and give the summary; `failed` gets the first of the windows that failed."""
+    """Write the report of a plan and give the summary.
+
+    `failed` gets the first of the windows that failed, `missing` the ends of all that have not landed.
+    """
     with TemporaryFile() as file:
-        summary = _Report(plan_key, file, failed if failed is not None else []).write(report_key, execution)
+        made = _Report(
+            plan_key, file, failed if failed is not None else [], missing if missing is not None else []
+        )
+        summary = made.write(report_key, execution)
         store.put(report_key, file, "application/json")
     return summary
 
@@ -62,10 +77,13 @@ def write_report(
 class _Report:
     """A report in the making; it goes window by window to disk."""
 
-    def __init__(self, plan_key: str, file: IO[bytes], failed: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, plan_key: str, file: IO[bytes], failed: list[dict[str, Any]], missing: list[datetime]
+    ) -> None:
         self._lines = store.lines(plan_key)
         self._file = file
         self._failed = failed
+        self._missing = missing
         self._counts: Counter[str] = Counter()
         self._alive = cache(aws.execution_runs)
 
@@ -106,6 +124,8 @@ class _Report:
         export = export_of(series, window)
         outcome = self._outcome(decision, row)
         self._count(decision, outcome)
+        if not outcome.there:
+            self._missing.append(window.end)
         entry = {
             "start": window.start.isoformat(),
             "end": window.end.isoformat(),
