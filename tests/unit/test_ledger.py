@@ -320,6 +320,9 @@ def test_the_rows_of_a_series_come_in_the_order_of_their_windows(world: World) -
     # And a part of it on demand
     part = world.ledger.rows(world.request().series_id, "2026-11-05", "2026-11-12")
     assert [row.item["window"][:10] for row in part] == ["2026-11-11"]
+    # And the newest first
+    newest = next(world.ledger.rows(world.request().series_id, newest_first=True))
+    assert newest.item["window"][:10] == "2026-11-20"
 
 
 def test_calls_of_one_service_are_one_series(world: World) -> None:

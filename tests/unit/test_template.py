@@ -62,7 +62,7 @@ def test_secrets_cannot_be_read_beyond_the_prefix() -> None:
 
 @pytest.mark.parametrize(
     ("function", "seconds"),
-    [("SubmitFunction", 120), ("StatusFunction", 60), ("FetchFunction", 900), ("AbandonFunction", 120)],
+    [("SubmitFunction", 240), ("StatusFunction", 150), ("FetchFunction", 900), ("AbandonFunction", 180)],
 )
 def test_functions_have_the_time_that_their_code_counts_on(function: str, seconds: int) -> None:
     assert deployment().translated()["Resources"][function]["Properties"]["Timeout"] == seconds

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONNECT_SECONDS, READ_SECONDS = 10, 50
-"""Below every function's own timeout, so that a silent vendor is an error of ours and not a kill."""
+"""A token and a call may each take so long, and submit posts twice at most: the functions' own timeouts leave
+room, so that a silent vendor is an error of ours and not a kill."""
 
-REPLY_BYTES = 64 * 2**20
+REPLY_BYTES = 16 * 2**20
 """The largest reply that is read: call records are the largest, a few MiB; files are streamed elsewhere."""
+
+TEXT_BYTES = 16 * 2**10
+"""How much of a reply is ever quoted from."""
 
 UNNAMED_DELAY = 30
 """Seconds to wait after a 429 that does not say how long."""
@@ -60,8 +64,8 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """Give the body as text, whatever it is."""
-        return self.body.decode("utf-8", "replace")
+        """Give the beginning of the body as text, whatever it is."""
+        return self.body[:TEXT_BYTES].decode("utf-8", "replace")
 
     @property
     def unavailable(self) -> bool:

@@ -41,9 +41,11 @@ class Ledger:
         item = self._table.get(request.series_id, request.window_key)
         return Row(item) if item else None
 
-    def rows(self, series_id: str, first: str = " ", last: str = "\uffff") -> Iterator[Row]:
+    def rows(
+        self, series_id: str, first: str = " ", last: str = "\uffff", *, newest_first: bool = False
+    ) -> Iterator[Row]:
         """Give the rows of a series in the order of their windows, from sort key `first` to `last`."""
-        return map(Row, self._table.query(series_id, first, last))
+        return map(Row, self._table.query(series_id, first, last, newest_first=newest_first))
 
     def series(self) -> Iterator[dict[str, Any]]:
         """Give the series that the ledger knows: `{series_id, source, connection, target, filters}` each."""

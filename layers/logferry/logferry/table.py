@@ -36,12 +36,15 @@ class Table:
             found = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)
         return _unmarshal(found["Item"]) if "Item" in found else None
 
-    def query(self, series: str, first: str, last: str) -> Iterator[dict[str, Any]]:
-        """Read, consistently, the items of a series with `first` ≤ sort key ≤ `last`, in order."""
+    def query(
+        self, series: str, first: str, last: str, *, newest_first: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Read, consistently, the items of a series with `first` ≤ sort key ≤ `last`, in their order."""
         with _delivery("Query"):
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._name,
                 ConsistentRead=True,
+                ScanIndexForward=not newest_first,
                 KeyConditionExpression="#s = :s AND #w BETWEEN :first AND :last",
                 ExpressionAttributeNames={"#s": "series", "#w": "window"},
                 ExpressionAttributeValues=_marshal({":s": series, ":first": first, ":last": last}),

@@ -182,7 +182,7 @@ class Lander:
                 records=records,
                 sizes=[each["size"] for each in (*objects, *entries)],
                 asked=row.submitted_at or row.claimed_at,
-                series=aws.ledger().rows(self.request.series_id),
+                series=aws.ledger().rows(self.request.series_id, newest_first=True),
             ),
         }
         document = {
