@@ -171,7 +171,8 @@ def test_a_map_without_its_items_says_so(sandbox: Sandbox) -> None:
 
 
 def test_a_stopped_parent_stops_its_children(sandbox: Sandbox) -> None:
-    # Given
+    # Given nothing that an earlier stop left running
+    sandbox.kill_running("TalkFunction")
     parent = map_over(sandbox, ["hang"])
     while not sandbox.runtime.busy("TalkFunction"):
         pass
