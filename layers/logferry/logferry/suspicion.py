@@ -33,7 +33,7 @@ def suspect(
     """Give the reasons to look at a landing, in words; none is the usual case.
 
     `limits` are the connection's own and go before the source's. `sizes` are those of the files and of what
-    is in them, in bytes. `asked` is when the vendor was asked. `series`, its newest window first, is read only
+    is in them, in bytes. `asked` is when the vendor was asked. `series`, newest first, is read only
     where the file is empty.
     """
     reasons = []
