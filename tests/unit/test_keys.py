@@ -147,3 +147,7 @@ def test_fractions_of_a_second_are_kept_apart() -> None:
     late = Window(DAY.start + timedelta(microseconds=1), DAY.end)
     # Then
     assert object_key(windowed(window=late), ["Motor"], "zip") != object_key(windowed(), ["Motor"], "zip")
+
+
+def test_an_id_that_ends_like_an_index_is_another_call() -> None:
+    assert object_key(call("quote-1"), [], "json") != object_key(call("quote", 1), [], "json")
