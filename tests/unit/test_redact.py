@@ -165,7 +165,8 @@ def test_what_is_shown_fits_and_stays_on_one_line(text: str, limit: int) -> None
 @settings(max_examples=200, deadline=None)
 @given(text=WORDS)
 def test_what_was_redacted_once_stays_as_it_is(text: str) -> None:
-    # Given a text that was redacted on its way
+    # Given a text that was redacted on its way; control characters are made visible once, and then are text
+    assume(text.isprintable())
     once = redact(text)
     # When it is redacted again, Then nothing changes
     assert redact(once) == once
