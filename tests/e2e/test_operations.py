@@ -40,3 +40,19 @@ def test_a_collection_logs_what_its_metric_filters_read(world: World, metric: st
     assert lines
     value = lines[-1][transformation["MetricValue"].removeprefix("$.")]
     assert isinstance(value, int | float)
+
+
+def test_an_export_measures_what_the_dashboard_shows(world: World) -> None:
+    # When
+    assert world.run().status == "SUCCEEDED"
+    # Then
+    lines = world.sandbox.logs().splitlines()
+    measured = [json.loads(line[line.index("{") :]) for line in lines if '"_aws"' in line]
+    names = {
+        metric["Name"]
+        for line in measured
+        for each in line["_aws"]["CloudWatchMetrics"]
+        for metric in each["Metrics"]
+    }
+    expected = {"ExportsLanded", "Records", "Suspect", "Bytes", "JobSeconds", "Polls", "DetectionDelay"}
+    assert expected <= names

@@ -11,7 +11,7 @@ from logferry.errors import ExportFailedError, ExportTimedOutError, Throttled
 from logferry.export._vendor import open_api, read_event
 from logferry.export._wait import seconds_left, wait_as_told
 from logferry.job import Job, JobState, JobStatus
-from logferry.observe import log
+from logferry.observe import MetricUnit, log, measure
 from logferry.polling import MAX_POLLS, wait_seconds
 from logferry.row import Row, RowState
 from logferry.state import ExportState, Step, age
@@ -57,6 +57,9 @@ def check(event: Mapping[str, Any]) -> dict[str, Any]:
         raise ExportFailedError(f"{malformed} replies in a row about job {job.id}: {status.message}")
     state = replace(state, malformed=malformed, state=Step.RUNNING)
     if status.state is JobState.READY:
+        # The job was ready at some moment since the poll before: it was noticed at most so late.
+        late = elapsed - (state.elapsed or 0.0)
+        measure(source.name, unit=MetricUnit.Seconds, DetectionDelay=max(0.0, late))
         return _polled(request, event, replace(state, state=Step.READY))
     return _polled(request, event, _wait(state, status, elapsed))
 

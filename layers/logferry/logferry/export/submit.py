@@ -80,7 +80,8 @@ def _with_job(row: Row, source: Source, request: ExportRequest, api: Api, state:
     ledger = aws.ledger()
     if row.state is RowState.SUBMITTED:
         log().info("adopted", extra={"job_id": row.job_id, "polls": row.polls})
-        measure(request.source, JobsAdopted=1)
+        if row.attempt > 1:  # else it is this execution's own, and the call a repeated one
+            measure(request.source, JobsAdopted=1)
     else:
         row = _start(row, source, request, api)
     now = ledger.now()
