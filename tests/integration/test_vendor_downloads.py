@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.integration.resets import SEES_RESETS
 from tests.sandbox.vendor import Delivery, Reply, Vendors
 from tests.sandbox.vendor.client import Client
 
@@ -76,6 +77,7 @@ def test_a_body_is_cut_where_it_is_told_to_be_once(vendors: Vendors, framing: Fr
     assert second[1] == whole
 
 
+@SEES_RESETS
 def test_a_cut_may_last_and_may_be_a_reset(vendors: Vendors) -> None:
     url = Client(vendors).url()
     vendors.knobs.delivery = Delivery(cut=0, cut_reset=True)

@@ -9,7 +9,7 @@ import zlib
 from operator import attrgetter
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from logferry.archive import Entry, Findings, Limits, verifier
@@ -61,12 +61,13 @@ def test_records_are_the_rows_that_the_csv_module_reads_below_the_header(
     # Given a CSV whose fields hold quotes, commas and newlines
     text = io.StringIO()
     csv.writer(text, lineterminator=ends).writerows([["Call ID", "Error Details"], *rows])
+    # … that the module reads back: before Python 3.13 it left a lone carriage return unquoted
+    read_back = len(list(csv.reader(io.StringIO(text.getvalue(), newline="")))) - 1
+    assume(read_back == len(rows))
     # When its archive is verified
     findings = verify(zipped([Wanted("log.csv", text.getvalue().encode())], piped=piped), step=step)
     # Then its records are the rows below the header
-    assert (
-        findings.records == len(rows) == len(list(csv.reader(io.StringIO(text.getvalue(), newline="")))) - 1
-    )
+    assert findings.records == len(rows)
 
 
 def meaningful(data: bytes) -> list[int]:
