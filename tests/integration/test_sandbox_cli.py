@@ -159,3 +159,21 @@ def test_a_person_sees_states_entries_manifest_and_notification(
     ):
         assert told in shown
     assert "[FetchFunction] START RequestId: " in shown
+
+
+def test_a_person_sees_a_dry_run_as_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    # Given
+    collection = tmp_path / "collection.json"
+    export = {"source": "ibm-activity-tracker", "connection": "ibm-prod"}
+    until = "2026-11-20T00:00:00Z"
+    asked = {"exports": [export], "every": "day", "until": until, "lookback": 2, "dry_run": True}
+    collection.write_text(json.dumps(asked))
+
+    # When
+    status = main(["run", str(collection)])
+
+    # Then
+    shown = capsys.readouterr().out
+    assert status == 0
+    assert shown.count("to export") == 2
+    assert "2 jobs in all" in shown

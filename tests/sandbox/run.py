@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -47,6 +48,18 @@ class Result:
     def succeeded(self) -> bool:
         """Whether the execution did what it was asked."""
         return self.outcome.status == "SUCCEEDED"
+
+    def report(self) -> dict[str, Any] | None:
+        """Give a collection's report; a collection that failed names it in its cause."""
+        summary = self.outcome.output
+        if summary is None:
+            try:
+                summary = json.loads(self.outcome.cause or "null")
+            except ValueError:
+                return None
+        key = summary.get("report_key") if isinstance(summary, dict) else None
+        report: dict[str, Any] | None = json.loads(self.bodies[key]) if key in self.bodies else None
+        return report
 
     def to_json(self) -> dict[str, Any]:
         """Give the document that `--json` prints."""

@@ -114,6 +114,14 @@ class ConsoleView:
             if len(manifests) == 1:
                 self._title("Its manifest")
                 self._json(manifest)
+        report = result.report()
+        if report:
+            for series in report["series"]:
+                target = ", ".join(str(value) for value in series["target"].values())
+                self._title(" ".join(filter(None, [series["source"], "of", series["connection"], target])))
+                self.console.print(windows(series))
+            jobs = report["jobs"]
+            self._title(f"{jobs} job{'' if jobs == 1 else 's'} in all")
         for told in result.notifications:
             self._title("Notification" + (f": {told['subject']}" if told["subject"] else ""))
             self.console.print(Text(str(told["email"] or "").rstrip()), soft_wrap=True)
@@ -145,6 +153,21 @@ def entries(manifest: dict[str, Any]) -> Table:
             "" if size is None else f"{size:,}",
             str(entry.get("crc32") or ""),
             "?" if records is None else f"{records:,}",
+        )
+    return table
+
+
+def windows(series: dict[str, Any]) -> Table:
+    """Draw a series of a report: each window, what was decided on it, and what became of it."""
+    table = Table("from", "to", "decision", "outcome", "records", show_edge=False)
+    for window in series["windows"]:
+        records = window.get("records")
+        table.add_row(
+            window["start"].replace("+00:00", "Z"),
+            window["end"].replace("+00:00", "Z"),
+            window["decision"],
+            window.get("error") or window["outcome"],
+            "" if records is None else f"{records:,}",
         )
     return table
 
