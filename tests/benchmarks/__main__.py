@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-EACH = ("fetch", "bench_polling", "bench_archive", "bench_plan")
+EACH = ("fetch", "bench_polling", "bench_archive", "bench_plan", "bench_cold_start")
 
 if __name__ == "__main__":
     missed = [
