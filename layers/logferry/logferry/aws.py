@@ -59,16 +59,16 @@ def settings() -> Settings:
 
 
 @cache
-def client(service: str, config: Config | None = None) -> Any:
-    """Give the process's one client of a service; `config` goes over the usual retries and timeouts."""
+def client(service: str) -> Any:
+    """Give the process's one client of a service; S3 has its own, `s3()`."""
     usual = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=20)
-    return boto3.client(service, config=usual.merge(config) if config else usual)  # type: ignore[call-overload]
+    return boto3.client(service, config=usual)  # type: ignore[call-overload]
 
 
 @cache
 def s3() -> S3Client:
     """Give the client that lands files."""
-    from logferry.bucket import s3_config  # noqa: PLC0415 - only fetch and abandon touch the bucket
+    from logferry.bucket import s3_config  # noqa: PLC0415 - submit and status never touch the bucket
 
     return boto3.client("s3", config=s3_config())
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from logferry.errors import DeliveryError
+from logferry import errors
+from logferry.errors import DeliveryError, LogferryError
+from logferry.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 SCHEMA = "logferry.notification/1"
+
+CAUSE = 1024
+"""Characters of a cause that are kept."""
 
 
 def landed(identity: Mapping[str, Any], export_id: str, landing: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,18 +45,32 @@ def failed(
 def publish(client: SNSClient, topic: str, document: Mapping[str, Any], execution: str) -> None:
     """Publish a notification in the name of an execution. Raises DeliveryError."""
     document = {**document, "execution": execution}
-    text = _sentences(document)
-    message = {"default": json.dumps(document), "email": text}
-    attributes = {name: document[name] for name in ("status", "source", "connection") if document.get(name)}
+    attributes = {
+        name: str(document[name]) for name in ("status", "source", "connection") if document.get(name)
+    }
+    send(client, topic, document, _sentences(document), attributes)
+
+
+def send(
+    client: SNSClient,
+    topic: str,
+    document: Mapping[str, Any],
+    text: str,
+    attributes: Mapping[str, str],
+) -> None:
+    """Publish a document for programs and a text for people, whose first line is the subject.
+
+    Raises DeliveryError.
+    """
     try:
         client.publish(
             TopicArn=topic,
             # AWS refuses subjects over 100 characters, or with others than printable ASCII.
             Subject=re.sub(r"[^ -~]", "?", text.partition("\n")[0])[:100],
-            Message=json.dumps(message),
+            Message=json.dumps({"default": json.dumps(document), "email": text}),
             MessageStructure="json",
             MessageAttributes={
-                name: {"DataType": "String", "StringValue": str(value)} for name, value in attributes.items()
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         )
     except ClientError as error:
@@ -60,6 +80,18 @@ def publish(client: SNSClient, topic: str, document: Mapping[str, Any], executio
         ) from error
     except BotoCoreError as error:
         raise DeliveryError(f"SNS Publish failed: {type(error).__name__}") from error
+
+
+def words_of(error: str, cause: str) -> str:
+    """Give the message of a failure's cause: Lambda wraps it in JSON, with a stack trace.
+
+    Our own errors hold no secret; anything else is redacted.
+    """
+    with suppress(ValueError, KeyError, TypeError):
+        cause = str(json.loads(cause)["errorMessage"])
+    kind = getattr(errors, error, None)
+    ours = isinstance(kind, type) and issubclass(kind, LogferryError) and kind is not LogferryError
+    return cause[:CAUSE] if ours else redact(cause, CAUSE)
 
 
 def _subject(identity: Mapping[str, Any], export_id: str | None) -> dict[str, Any]:

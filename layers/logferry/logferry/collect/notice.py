@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from logferry import aws
-from logferry.errors import DeliveryError
+from logferry.notify import send, words_of
 from logferry.redact import redact
 
 if TYPE_CHECKING:
@@ -18,7 +14,6 @@ if TYPE_CHECKING:
 SCHEMA = "logferry.collection/1"
 NAMED = 50
 """Failed windows that a notification names; SNS takes 256 KiB, and the report lists all."""
-CAUSE = 1024
 
 
 def announce(summary: Mapping[str, Any], failed: Sequence[Mapping[str, Any]], execution: str) -> None:
@@ -37,10 +32,8 @@ def announce(summary: Mapping[str, Any], failed: Sequence[Mapping[str, Any]], ex
 
 def announce_failure(failure: Mapping[str, Any], execution: str) -> dict[str, Any]:
     """Publish that a collection ended before its report; give `{Error, Cause}` for the Fail state."""
-    error, cause = str(failure.get("Error", "UnknownError")), str(failure.get("Cause", ""))
-    with suppress(ValueError, KeyError, TypeError):  # Lambda wraps the message, with a stack trace
-        cause = str(json.loads(cause)["errorMessage"])
-    cause = redact(cause, CAUSE)
+    error = str(failure.get("Error", "UnknownError"))
+    cause = words_of(error, str(failure.get("Cause", "")))
     document = {"schema": SCHEMA, "status": "FAILED", "error": error, "cause": cause}
     text = (
         f"A Logferry collection failed before its end.\nWhy: {error}: {cause}\n"
@@ -82,20 +75,6 @@ def _publish(document: Mapping[str, Any], text: str, execution: str) -> None:
     ledger, topic = aws.ledger(), aws.settings().topic_arn
     if ledger.failure_announced(execution):
         return
-    message = {"default": json.dumps({**document, "execution": execution}), "email": text}
-    attributes = {"status": document["status"], "kind": "collection"}
-    try:
-        aws.client("sns").publish(
-            TopicArn=topic,
-            Subject=text.partition("\n")[0].encode("ascii", "replace").decode()[:100],
-            Message=json.dumps(message),
-            MessageStructure="json",
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-            },
-        )
-    except ClientError as error:
-        raise DeliveryError(f"SNS Publish failed with {error.response['Error']['Code']}") from error
-    except BotoCoreError as error:
-        raise DeliveryError(f"SNS Publish failed: {type(error).__name__}") from error
+    attributes = {"status": str(document["status"]), "kind": "collection"}
+    send(aws.client("sns"), topic, {**document, "execution": execution}, text, attributes)
     ledger.announce_failure(execution)

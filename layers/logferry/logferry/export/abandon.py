@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from logferry import aws, errors, notify, sources
+from logferry import aws, notify, sources
 from logferry.errors import InvalidRequestError, LogferryError, SourceUnavailableError, Throttled
 from logferry.export._leftovers import clear
 from logferry.export._vendor import open_api
 from logferry.job import Job
+from logferry.notify import words_of
 from logferry.observe import log, measure
 from logferry.redact import redact
 from logferry.row import RowState
@@ -32,9 +33,6 @@ KEEPS_JOB = {
 }
 ENDED = {"TIMED_OUT": "States.Timeout", "ABORTED": ABORTED, "FAILED": "ExecutionFailed"}
 """What an execution that no Catch saw ended with, named as errors."""
-
-CAUSE = 1024
-"""Characters of a cause that are kept."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Failure:
                 "Cause": "a step answered what no release of Logferry says",
             }
         error = str(failure["Error"])
-        cause = _words(error, str(failure.get("Cause", "")))
+        cause = words_of(error, str(failure.get("Cause", "")))
         return cls(event["execution"], event["request"], error, cause)
 
     @classmethod
@@ -78,7 +76,9 @@ class Failure:
         if status not in ENDED:
             return None  # it was redriven meanwhile
         error = str(known.get("error") or ENDED[status])
-        cause = _words(error, str(known.get("cause") or f"the execution ended {status} where no Catch runs"))
+        cause = words_of(
+            error, str(known.get("cause") or f"the execution ended {status} where no Catch runs")
+        )
         try:
             document = json.loads(known.get("input") or "null")
         except ValueError:
@@ -163,18 +163,3 @@ def _outline(document: Any) -> dict[str, str]:
     if isinstance(connection, str):
         outline["connection"] = redact(connection, 100)
     return outline
-
-
-def _words(error: str, cause: str) -> str:
-    """Give the message of a cause: Lambda wraps it in JSON, with a stack trace.
-
-    Our own errors hold no secret; anything else is redacted.
-    """
-    try:
-        document = json.loads(cause)
-        cause = str(document["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        pass
-    kind = getattr(errors, error, None)
-    ours = isinstance(kind, type) and issubclass(kind, LogferryError) and kind is not LogferryError
-    return cause[:CAUSE] if ours else redact(cause, CAUSE)
