@@ -76,10 +76,9 @@ class Content:
 
     def _stored(self) -> Walk:
         while self._packed < self._promised.packed:
-            most = min(SLICE, self._promised.packed - self._packed)
-            with (yield from self._inlet.some(most)) as piece:
+            with (yield from self._inlet.some(self._promised.packed - self._packed)) as piece:
                 self._got(piece)
-                self._add(bytes(piece))
+                self._add(piece)
 
     def _stored_until_descriptor(self) -> Walk:
         """Find the end of a stored member whose sizes follow it: nothing says where, so it is looked for.
@@ -134,7 +133,7 @@ class Content:
             )
         self._packed += len(piece)
 
-    def _add(self, block: bytes) -> None:
+    def _add(self, block: bytes | memoryview) -> None:
         """Take the next bytes of the content itself."""
         self._size += len(block)
         self._budget.spend(len(block))
@@ -145,4 +144,4 @@ class Content:
             )
         self._crc = crc32(block, self._crc)
         if self._counter:
-            self._counter.feed(block)
+            self._counter.feed(bytes(block))  # copies only what was stored
