@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,7 @@ class Clock:
 
     def __init__(self, tick: float) -> None:
         self.now, self.tick = 0.0, tick
+        self.ticks = threading.Semaphore(0)
         self.blink: float | None = None
         """What it shows once, before it goes on as if nothing had been."""
 
@@ -38,21 +40,21 @@ class Clock:
             shown, self.blink = self.blink, None
             return shown
         self.now += self.tick
+        self.ticks.release()
         return self.now
 
-
-def trickle(wire: Wire) -> None:
-    """Send 100 bytes a TLS record: as many as a read of the socket gives."""
-    wire.head(200, "Content-Length: 1000000")
-    with contextlib.suppress(OSError):
-        for _ in range(1000):
-            wire.send(b"x" * 100)
-        wire.hang()
+    def trickle(self, wire: Wire) -> None:
+        """Send 50 bytes each time that the clock is looked at."""
+        wire.head(200, "Content-Length: 1000000")
+        with contextlib.suppress(OSError):
+            while self.ticks.acquire(timeout=20):
+                wire.send(b"x" * 50)
 
 
 def test_a_trickle_fails_and_says_how_far_and_how_fast_it_got(client: Client) -> None:
-    client.server.answer = trickle
-    budget = client.budget(clock=Clock(1.0), floor=4096, window=60)
+    clock = Clock(1.0)
+    client.server.answer = clock.trickle
+    budget = client.budget(clock=clock, floor=4096, window=60)
 
     with client.open(budget=budget) as stream, pytest.raises(SourceUnavailableError) as error:
         read(stream)
@@ -66,8 +68,8 @@ def test_a_trickle_fails_and_says_how_far_and_how_fast_it_got(client: Client) ->
 
 
 def test_it_stops_before_the_function_does_and_says_how_far_and_how_fast_it_got(client: Client) -> None:
-    client.server.answer = trickle
     clock = Clock(1.0)
+    client.server.answer = clock.trickle
     budget = client.budget(clock=clock, floor=0, seconds=300, margin=30)
 
     with client.open(budget=budget) as stream, pytest.raises(SourceUnavailableError) as error:

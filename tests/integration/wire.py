@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import select
 import socket
 import ssl
 import struct
@@ -67,8 +68,8 @@ class Server:
         authority = trustme.CA()
         self.ca_file = self.folder / "ca.pem"
         authority.cert_pem.write_to_path(str(self.ca_file))
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(*NAMES).configure_cert(self._tls)
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(*NAMES).configure_cert(self.tls)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -95,7 +96,7 @@ class Server:
 
     def _serve(self, raw: socket.socket) -> None:
         raw.settimeout(20)
-        with contextlib.suppress(OSError), self._tls.wrap_socket(raw, server_side=True) as sock:
+        with contextlib.suppress(OSError), self.tls.wrap_socket(raw, server_side=True) as sock:
             text = b""
             while b"\r\n\r\n" not in text:
                 text += sock.recv(65536)
@@ -107,13 +108,25 @@ class Server:
 
 
 class Proxy:
-    """An HTTP proxy that tunnels every CONNECT to one port of loopback, whatever name was asked for."""
+    """An HTTP proxy that tunnels every CONNECT to one port of loopback, whatever name was asked for.
 
-    def __init__(self, port: int) -> None:
+    Over TLS itself where `tls` is given. `meddle` sees what comes from the server, and gives what is passed
+    on; nothing: the client is cut off.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        meddle: Callable[[bytes], bytes] = lambda data: data,
+    ) -> None:
         self.port = port
         self.asked: list[str] = []
+        self._tls, self._meddle = tls, meddle
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://user:PROXY-SECRET@127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://user:PROXY-SECRET@127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._listen, daemon=True).start()
@@ -127,18 +140,23 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                text = b""
-                while b"\r\n\r\n" not in text:
-                    text += client.recv(65536)
-                self.asked.append(text.decode("latin-1"))
-                server = socket.create_connection(("127.0.0.1", self.port))
-                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                for ends in ((client, server), (server, client)):
-                    threading.Thread(target=_pump, args=ends, daemon=True).start()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
+    def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            client = stack.enter_context(
+                self._tls.wrap_socket(client, server_side=True) if self._tls else client
+            )
+            text = b""
+            while b"\r\n\r\n" not in text:
+                text += client.recv(65536)
+            self.asked.append(text.decode("latin-1"))
+            server = stack.enter_context(socket.create_connection(("127.0.0.1", self.port)))
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            while True:
+                for end in select.select([client, server], [], [])[0]:
+                    data = end.recv(65536)
+                    data = self._meddle(data) if end is server and data else data
+                    if not data:
+                        return
+                    (client if end is server else server).sendall(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,8 +9,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from _typeshed import WriteableBuffer
 
 
 @dataclass
@@ -71,6 +68,9 @@ class Pace:
     idle: float
     """Seconds after which a silent connection counts as broken."""
     received: int = 0
+    """Bytes that TLS gave out."""
+    came: int = 0
+    """Bytes that the network brought, with TLS around them."""
     waited: float = 0.0
     _marks: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)]))
     _next_mark: float = 0.0
@@ -83,8 +83,8 @@ class Pace:
         return min(self.idle, left)
 
     def note(self, count: int, seconds: float) -> None:
-        """Add a read that took `seconds`; raises TooSlowError."""
-        self.received += count
+        """Add a read of the network that took `seconds`; raises TooSlowError."""
+        self.came += count
         self.waited += seconds
         if self.waited >= self._next_mark:
             self._judge()
@@ -92,31 +92,9 @@ class Pace:
     def _judge(self) -> None:
         window, marks = self.budget.window, self._marks
         self._next_mark = self.waited + window / 32
-        marks.append((self.waited, self.received))
+        marks.append((self.waited, self.came))
         while len(marks) > 1 and marks[1][0] <= self.waited - window:
             marks.popleft()
-        waited, received = self.waited - marks[0][0], self.received - marks[0][1]
-        if waited >= window and received < self.budget.floor * waited:
+        waited, came = self.waited - marks[0][0], self.came - marks[0][1]
+        if waited >= window and came < self.budget.floor * waited:
             raise TooSlowError
-
-
-def paced_socket(pace: Pace) -> type[ssl.SSLSocket]:
-    """Make the class of TLS sockets whose every read keeps the pace (`SSLContext.sslsocket_class`).
-
-    A read of the layers above loops until its buffer is full: a trickle would hold it for hours. Only the
-    socket sees each record.
-    """
-    clock, size = pace.budget.clock, len
-    near = pace.budget.deadline - pace.idle
-
-    class PacedSocket(ssl.SSLSocket):
-        def read(self, len: int = 1024, buffer: WriteableBuffer | None = None) -> bytes:  # noqa: A002 - its name
-            began = clock()
-            if began > near:
-                self.settimeout(pace.patience(began))
-            data = super().read(len, buffer)
-            # With a buffer the standard library gives the count, whatever its annotations say.
-            pace.note(data if isinstance(data, int) else size(data), clock() - began)
-            return data
-
-    return PacedSocket

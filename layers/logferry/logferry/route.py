@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import weakref
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from logferry.errors import ConnectionConfigError, SourceUnavailableError
 from logferry.http import CONNECT_SECONDS
-from logferry.pace import paced_socket
+from logferry.tls import Transport
 
 if TYPE_CHECKING:
     import ssl
@@ -67,6 +69,9 @@ class Route:
             raise SourceUnavailableError(
                 f"no connection to {location.authority} ({_kind(error)}); Logferry retries"
             ) from None
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _patience(self, most: float) -> float:
@@ -110,7 +115,8 @@ def _tls(pace: Pace) -> ssl.SSLContext:
         os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
     )
     context = create_urllib3_context()
-    context.sslsocket_class = paced_socket(pace)
+    # Weak: a circle would keep it, and the CA certificates that it holds, after the download.
+    context.wrap_socket = partial(Transport, context=weakref.proxy(context), pace=pace)  # type: ignore[assignment]
     try:
         context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
     except OSError as error:
