@@ -10,7 +10,6 @@ import pytest
 from logferry.download import Restart
 from logferry.errors import CorruptDownloadError, SourceUnavailableError
 from tests.integration.downloads import BODY, File, connected, read
-from tests.integration.resets import SEES_RESETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +70,6 @@ def test_a_file_whose_end_marker_alone_was_lost_is_whole(client: Client) -> None
     assert len(file.asked) == 2
 
 
-@SEES_RESETS
 def test_a_reset_body_without_length_resumes_and_learns_its_length(client: Client) -> None:
     # Given a body that ends by closing the connection, and is reset instead
     file = client.server.answer = File("close", cut=300_000, reset=True)
