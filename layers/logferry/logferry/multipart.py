@@ -24,7 +24,7 @@ UPLOADERS: Final = 3
 TURN_SECONDS: Final = 1.0
 """How often a wait for S3 asks whether to go on."""
 ABORT_SECONDS: Final = 10.0
-"""How long an abort waits for parts on their way; a part ends with its next 256 KiB."""
+"""How long an abort waits for parts on their way; a part ends with its next MiB."""
 
 
 class Multipart:

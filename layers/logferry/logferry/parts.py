@@ -89,11 +89,11 @@ class StoppedError(Exception):
 class Body:
     """A part as the file that botocore sends: nothing is copied, and it ends at once when `stop` is set.
 
-    A read gives up to 256 KiB, whatever was asked for: urllib3 asks for 16 KiB, which costs more in Python
+    A read gives up to 1 MiB, whatever was asked for: urllib3 asks for 16 KiB, which costs more in Python
     than the encryption of them.
     """
 
-    STEP: Final = 256 * 1024
+    STEP: Final = MEBIBYTE
 
     def __init__(self, content: memoryview, stop: threading.Event) -> None:
         self._content = content
