@@ -51,7 +51,11 @@ QUICK: Final = (
     File("100 KB CSV ZIP", "deflated", 100_000, 1),
     File("64 MiB stored ZIP", "noise", 1 << 26, 1),
 )
-CAPPED: Final = (File("100 KB", "deflated", 100_000, 1), File("10 GiB", "noise", 10 * GIBIBYTE, 1))
+CAPPED: Final = (
+    File("100 KB", "deflated", 100_000, 1),
+    File("10 GiB", "noise", 10 * GIBIBYTE, 1),
+    File("100,000 entries", "entries", 100_000, 1),
+)
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ def seaweed(on: Stage) -> Iterator[str]:
 
 
 def capped(on: Stage) -> list[Result]:
-    """Fetch a small and a huge file under a limit that the kernel enforces."""
+    """Fetch a small, a huge and a crowded file under a limit that the kernel enforces."""
     return [
         Result(
             file.name, file.size, "capped", "Logferry", [on.cost("Logferry", file, on.sink, CAP_MEBIBYTES)]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import re
 import socket
@@ -12,6 +13,7 @@ import socketserver
 import ssl
 import sys
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +22,7 @@ from tests.sandbox.vendor.big_zips import LIMIT, Entry, RepeatingBlob, big_zip, 
 
 SCRATCH_BYTES: Final = 256 * 1024
 NOISE_BYTES: Final = 4 << 20
-PATH: Final = re.compile(r"/(noise|stored|deflated)/([0-9]+)\.zip")
+PATH: Final = re.compile(r"/(noise|stored|deflated|entries)/([0-9]+)\.zip")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -40,7 +42,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Source(Handler):
-    """`GET /deflated/BYTES.zip`, `/stored/…`: ZIPs of CSV of about that size; `/noise/…`: stored noise."""
+    """`GET /deflated/BYTES.zip`, `/stored/…`: ZIPs of CSV of about that size; `/noise/…`: stored noise.
+
+    `/entries/COUNT.zip`: a ZIP of so many short files.
+    """
 
     blobs: Final[dict[str, RepeatingBlob]] = {}
 
@@ -63,7 +68,13 @@ class Source(Handler):
 
 
 def blob_of(kind: str, size: int) -> RepeatingBlob:
-    """Give a ZIP of a kind, of about `size` bytes."""
+    """Give a ZIP of a kind, of about `size` bytes; of `size` entries."""
+    if kind == "entries":
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(size):
+                archive.writestr(f"acme/log-{number:032x}.csv", f"id,text\n{number},call\n")
+        return RepeatingBlob([(file.getvalue(), 1)], size, f"entries-{size}")
     if kind != "noise":
         return big_zip(size, deflated=kind == "deflated")
     noise = random.Random(size).randbytes(min(size, NOISE_BYTES))  # noqa: S311 - no secret

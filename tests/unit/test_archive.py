@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from logferry.archive import Entry, Findings, Limits, verifier
+from logferry.archive import Entry, Limits, verifier
 from logferry.errors import CorruptDownloadError
 from logferry.job import FileKind
 from tests.unit.archives import Wanted, verify, zipped
@@ -154,14 +154,15 @@ def test_random_bytes_are_refused_by_name(data: bytes, start: bytes, kind: FileK
         return
     # Then nothing but CorruptDownloadError comes, or a short JSON document was hit by chance
     assert kind is FileKind.JSON
-    assert findings.entries == ()
+    assert not findings.entries
 
 
 def test_an_empty_archive_is_an_empty_result() -> None:
     # Given the 22 bytes of an empty ZIP
     empty = b"PK\x05\x06" + bytes(18)
     # When they are verified, Then it is a result without entries and with 0 records
-    assert verify(empty, FileKind.ZIP_CSV) == verify(empty, FileKind.ZIP_JSON, 1) == Findings((), 0)
+    for findings in (verify(empty, FileKind.ZIP_CSV), verify(empty, FileKind.ZIP_JSON, 1)):
+        assert (list(findings.entries), findings.records) == ([], 0)
 
 
 def test_entries_without_a_counted_name_leave_the_sum_unknown() -> None:
@@ -169,7 +170,8 @@ def test_entries_without_a_counted_name_leave_the_sum_unknown() -> None:
     content = b"a\nb\n"
     findings = verify(zipped([Wanted("readme.txt", content)]))
     # When it is verified as an archive of CSV, Then nobody can tell how many records there are
-    assert findings == Findings((Entry("readme.txt", 4, f"{zlib.crc32(content):08x}", None),), None)
+    assert list(findings.entries) == [Entry("readme.txt", 4, f"{zlib.crc32(content):08x}", None)]
+    assert findings.records is None
 
 
 def test_two_entries_of_one_name_are_both_listed() -> None:

@@ -145,6 +145,6 @@ def test_what_is_held_of_an_entry_is_little() -> None:
     findings = verify(data)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # Then what is held of them is some 300 bytes each, findings included
+    # Then what is held of them is some 200 bytes each, findings included
     assert findings.records == 10_000
-    assert peak < 4 * MIB
+    assert peak < 2.5 * MIB

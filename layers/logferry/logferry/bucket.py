@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
@@ -142,8 +143,16 @@ def write_json(
     owner: str | None = None,
     condition: Condition | None = None,
 ) -> str | None:
-    """Put a small document as JSON; give its version id. Raises DeliveryError; AlreadyThere on a 412."""
-    body = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    """Put a document as JSON, dataclasses as objects; give its version id.
+
+    Raises DeliveryError; AlreadyThere on a 412.
+    """
+    encoder = json.JSONEncoder(indent=2, ensure_ascii=False, default=asdict)
+    with BytesIO() as file:
+        for piece in encoder.iterencode(document):  # never all pieces at once: 100,000 entries are a million
+            file.write(piece.encode())
+        file.write(b"\n")
+        body = file.getvalue()
     arguments: dict[str, Any] = {**owned_by(owner), **(condition.arguments if condition else {})}
     try:
         reply = s3.put_object(

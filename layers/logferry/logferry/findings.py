@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptDownloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Entry:
 class Findings:
     """A verified file: entries in the archive's order, `records` their sum; None where it cannot be told."""
 
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     records: int | None
 
 

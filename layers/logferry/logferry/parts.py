@@ -11,7 +11,7 @@ SMALLEST_PART: Final = 12 * MEBIBYTE
 """S3 asks for 5 MiB; each request costs 1 to 2 ms of CPU, with 8 MiB a tenth of all that a fetch costs."""
 MEMORY: Final = 36 * MEBIBYTE
 """For all buffers together, of the 64 MiB that a fetch may take above the idle function; the rest is for the
-verifier, which remembers every entry of an archive: 20,000 of them take 9 MiB."""
+verifier, which remembers every entry of an archive: 100,000 of them take 23 MiB."""
 MOST_PARTS: Final = 10_000
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 SPARE_PARTS: Final = 500

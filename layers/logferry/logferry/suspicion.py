@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from logferry.request import ExportRequest
@@ -26,7 +26,7 @@ def suspect(
     limits: Mapping[str, int],
     *,
     records: int | None,
-    sizes: Sequence[int],
+    sizes: Iterable[int],
     asked: datetime,
     series: Iterable[Row],
 ) -> list[str]:
@@ -42,9 +42,9 @@ def suspect(
     most = limits.get("records", source.record_limit(request))
     if most and records is not None and records >= most:
         reasons.append(f"{records} records: the limit of one download is {most}, so it may have been cut")
-    largest = limits.get("bytes", source.limits.bytes)
-    if largest and max(sizes, default=0) >= NEARLY * largest:
-        reasons.append(f"{max(sizes)} bytes: the limit of one download is {largest}, so it may have been cut")
+    largest, longest = limits.get("bytes", source.limits.bytes), max(sizes, default=0)
+    if largest and longest >= NEARLY * largest:
+        reasons.append(f"{longest} bytes: the limit of one download is {largest}, so it may have been cut")
     if records == 0:
         landed = (row for row in series if row.landed and row.item["window"] != request.window_key)
         usual = [row.item.get("records") or 0 for row in islice(landed, LOOKED_AT)]

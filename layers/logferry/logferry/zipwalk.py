@@ -9,7 +9,9 @@ Two members may have one name: nothing is ever extracted by name here, and each 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from logferry.errors import CorruptDownloadError
 from logferry.findings import Budget, Entry, Limits
@@ -32,6 +34,41 @@ if TYPE_CHECKING:
     from logferry.records import Counter
 
 
+_RECORDS = struct.Struct("<q")
+_UNCOUNTED = -1
+
+
+class Entries(Sequence[Entry]):
+    """The entries of an archive in its order, each made of its row when it is looked at.
+
+    100,000 rows take 15 MiB, as many entries twice that.
+    """
+
+    def __init__(self, rows: Sequence[bytes]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, at: Any) -> Any:
+        return Entries(self._rows[at]) if isinstance(at, slice) else _entry_of(self._rows[at])
+
+
+def _row_of(member: Member, records: int | None) -> bytes:
+    return _RECORDS.pack(_UNCOUNTED if records is None else records) + member.row()
+
+
+def _member_of(row: bytes) -> Member:
+    return Member.from_row(row[_RECORDS.size :])
+
+
+def _entry_of(row: bytes) -> Entry:
+    member, (records,) = _member_of(row), _RECORDS.unpack_from(row)
+    return Entry(
+        member.text_name, member.size, f"{member.crc32:08x}", None if records == _UNCOUNTED else records
+    )
+
+
 class ZipWalk:
     """One walk over one archive; `counter_for` gives what counts the records of the entry of that name."""
 
@@ -40,10 +77,11 @@ class ZipWalk:
         self._limits = limits
         self._counter_for = counter_for
         self._budget = Budget(limits)
-        self._seen: dict[int, tuple[bytes, int | None]] = {}
+        self._seen: dict[int, bytes] = {}
+        """The rows of what was verified, by the offsets of their local headers."""
         self._names = 0
 
-    def entries(self) -> Generator[None, None, tuple[Entry, ...]]:
+    def entries(self) -> Generator[None, None, Entries]:
         """Verify the whole archive; give its entries in the order of the central directory.
 
         Yields whenever the inlet needs more. Raises `CorruptDownloadError` as soon as anything is wrong.
@@ -54,17 +92,17 @@ class ZipWalk:
             if signature != LOCAL:
                 break
             yield from self._member(start)
-        entries = []
+        rows = []
         while signature == CENTRAL:
-            entries.append((yield from self._listed()))
+            rows.append((yield from self._listed()))
             signature = yield from self._inlet.take(4, "the central directory")
         if self._seen and signature in ENDS:
-            offset, (row, _) = self._seen.popitem()
+            offset, row = self._seen.popitem()
             raise CorruptDownloadError(
-                f"{Member.from_row(row)} at byte {offset:,} is missing from the central directory"
+                f"{_member_of(row)} at byte {offset:,} is missing from the central directory"
             )
-        yield from verify_end(self._inlet, signature, len(entries), start)
-        return tuple(entries)
+        yield from verify_end(self._inlet, signature, len(rows), start)
+        return Entries(rows)
 
     def _member(self, start: int) -> Generator[None, None, None]:
         what = f"the local header at byte {start:,}"
@@ -83,10 +121,10 @@ class ZipWalk:
             )
         content = Content(self._inlet, promised, self._budget, self._counter_for(promised.text_name))
         found = yield from content.verify()
-        self._seen[start] = (found.row(), content.records)
+        self._seen[start] = _row_of(found, content.records)
 
-    def _listed(self) -> Generator[None, None, Entry]:
-        """Read the next header of the central directory and hold it against what was seen."""
+    def _listed(self) -> Generator[None, None, bytes]:
+        """Read the next header of the central directory, hold it against what was seen and give its row."""
         what = "the central directory"
         fixed = CENTRAL_FIXED.unpack((yield from self._inlet.take(CENTRAL_FIXED.size, what)))
         name_length, extra_length, comment_length = fixed[9:12]
@@ -94,15 +132,16 @@ class ZipWalk:
         extra = yield from self._inlet.take(extra_length, what)
         yield from self._inlet.take(comment_length, what)
         listed, offset = parse_central(fixed, name, extra)
-        row, records = self._seen.pop(offset, (b"", None))
+        row = self._seen.pop(offset, b"")
         if not row:
             raise CorruptDownloadError(
                 f"the central directory puts {listed} at byte {offset:,}, where no entry begins or one that"
                 " it has listed before"
             )
-        if row != listed.row():
+        seen = _member_of(row)
+        if seen != listed:
             raise CorruptDownloadError(
                 f"{listed} differs between the central directory and the archive itself:"
-                f" {', '.join(listed.differences(Member.from_row(row)))}"
+                f" {', '.join(listed.differences(seen))}"
             )
-        return Entry(listed.text_name, listed.size, f"{listed.crc32:08x}", records)
+        return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from logferry import __version__, aws
@@ -161,7 +162,7 @@ class Lander:
         known = [count for count in counts if count is not None]
         records = sum(known) if len(known) == len(counts) else None
         entries = [
-            {**asdict(entry), **({"key": stored.key} if len(objects) > 1 else {})}
+            {**asdict(entry), "key": stored.key} if len(objects) > 1 else entry
             for stored, findings in self.landed
             for entry in findings.entries
         ]
@@ -180,7 +181,10 @@ class Lander:
                 self.request,
                 self.api.access.connection.limits,
                 records=records,
-                sizes=[each["size"] for each in (*objects, *entries)],
+                sizes=chain(
+                    (stored.size for stored, _ in self.landed),
+                    (entry.size for _, findings in self.landed for entry in findings.entries),
+                ),
                 asked=row.submitted_at or row.claimed_at,
                 series=aws.ledger().rows(self.request.series_id, newest_first=True),
             ),
