@@ -30,6 +30,7 @@ TARGETS: Final = {
     "upload_fileobj, defaults": 1.25,
     "smart_open": 1.35,
     "vendor's SDK + put_object": 2.5,
+    "requests.content + put_object": 2.5,
 }
 """What the CPU of a way, divided by ours, should be at least, for the stored ZIP into the discard sink."""
 PICTURE: Final = "fetch.svg"
