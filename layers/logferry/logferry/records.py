@@ -45,6 +45,9 @@ def empty(lines: list[bytes]) -> int:
     return lines.count(b"\n") + lines.count(b"\r\n")
 
 
+MAY_OPEN = frozenset(b',"\n')
+"""What stands before the last quote of a line that may end inside a quoted field (its own end, where that
+quote comes first); after anything else it closes a field, or means nothing. A look costs half of a count."""
 LONGEST_LINE = 1024**2
 """Bytes of a line after which a CSV is taken to be none: what is held of it must stay bounded."""
 BOM = b"\xef\xbb\xbf"
@@ -66,11 +69,11 @@ OPEN_AT_END = re.compile(
 class CsvCounter:
     """Rows below the header, as Python's csv module reads them; empty lines are no rows.
 
-    A quoted field may hold newlines. A line with an even number of quotes is taken to close what it opens;
-    the others, which are rare, are read by a pattern, so that a quote inside a field that does not begin
-    with one is a character like any other. Rows end with LF or CRLF, or with CR alone where the header does.
-    None where its first 64 KiB hold a NUL byte (UTF-16, or no text at all), where a line is over 1 MiB, or
-    where hardly anything but quotes comes.
+    A quoted field may hold newlines. A line whose last quote can open nothing, or with an even number of
+    quotes, is taken to close what it opens; the others, which are rare, are read by a pattern, so that a
+    quote inside a field that does not begin with one is a character like any other. Rows end with LF or CRLF,
+    or with CR alone where the header does. None where its first 64 KiB hold a NUL byte (UTF-16, or no text at
+    all), where a line is over 1 MiB, or where hardly anything but quotes comes.
     """
 
     def __init__(self) -> None:
@@ -142,7 +145,12 @@ class CsvCounter:
         self._lost = self._lost or len(self._held) > LONGEST_LINE
 
     def _count_quoted(self, lines: list[bytes]) -> None:
-        odd = bytes([line.count(b'"') & 1 for line in lines])
+        odd = bytes(
+            [
+                (last := line.rfind(b'"')) >= 0 and line[last - 1] in MAY_OPEN and line.count(b'"') & 1
+                for line in lines
+            ]
+        )
         at = 0
         while at < len(lines):
             if not self._quoted:
