@@ -161,10 +161,26 @@ def test_a_proxy_that_nobody_runs_is_worth_another_try(
     assert_silent(error.value)
 
 
-def test_a_proxy_of_another_kind_is_a_configuration_error(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+def test_what_comes_before_the_answer_is_not_it(client: Client) -> None:
+    def answer(wire: Wire) -> None:
+        for status in (100, 103, 102, 103):
+            wire.head(status, "Link: </style.css>; rel=preload")
+        wire.head(200, "Content-Length: 4")
+        wire.send(b"file")
+
+    client.server.answer = answer
+
+    assert client.fetch() == b"file"
+    assert len(client.server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1", "https://x:99999", "https://user%FF:p€@127.0.0.1:1", "http://"]
+)
+def test_a_proxy_that_cannot_be_is_a_configuration_error(
+    client: Client, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", proxy)
 
     with pytest.raises(ConnectionConfigError, match="HTTPS_PROXY"):
         client.open()

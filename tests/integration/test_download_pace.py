@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,13 +121,37 @@ def test_a_connection_that_falls_silent_is_given_up_and_resumed(client: Client) 
         assert read(stream) == b"456789"
 
 
-def test_headers_that_never_end_are_cut_off(client: Client) -> None:
+@pytest.mark.parametrize("early", [True, False])
+def test_a_silence_is_borne_as_long_as_idle_says(client: Client, early: bool) -> None:  # noqa: FBT001 - a table
+    # Given a server that falls silent, before its answer or in it
+    began = time.monotonic()
+
+    def answer(wire: Wire) -> None:
+        if not early:
+            wire.head(200, "Content-Length: 10", 'ETag: "v1"')
+            wire.send(b"0123")
+        wire.hang()
+
+    client.server.answer = answer
+
+    # When a silence of 50 ms is too much
+    with pytest.raises(SourceUnavailableError), client.open(idle=0.05) as stream:
+        read(stream)
+
+    # Then it is not the 10 s of making a connection that are waited for
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("status", [b"100 Continue", b"103 Early Hints"])
+def test_headers_that_never_end_are_cut_off(client: Client, status: bytes) -> None:
+    clock = Clock(1.0)
+
     def answer(wire: Wire) -> None:
         with contextlib.suppress(OSError):
-            while True:
-                wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            while clock.ticks.acquire(timeout=20):
+                wire.send(b"HTTP/1.1 " + status + b"\r\n\r\n")
 
     client.server.answer = answer
 
     with pytest.raises(SourceUnavailableError, match="stopped before"):
-        client.open(budget=client.budget(clock=Clock(1.0), floor=0))
+        client.open(budget=client.budget(clock=clock, floor=0))

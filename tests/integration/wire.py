@@ -111,7 +111,7 @@ class Proxy:
     """An HTTP proxy that tunnels every CONNECT to one port of loopback, whatever name was asked for.
 
     Over TLS itself where `tls` is given. `meddle` sees what comes from the server, and gives what is passed
-    on; nothing: the client is cut off.
+    on; where that is less, the client is cut off after it.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Proxy:
             while True:
                 for end in select.select([client, server], [], [])[0]:
                     data = end.recv(65536)
-                    data = self._meddle(data) if end is server and data else data
-                    if not data:
+                    passed = self._meddle(data) if end is server else data
+                    (client if end is server else server).sendall(passed)
+                    if not data or len(passed) < len(data):
                         return
-                    (client if end is server else server).sendall(data)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @dataclass
@@ -72,15 +73,30 @@ class Pace:
     came: int = 0
     """Bytes that the network brought, with TLS around them."""
     waited: float = 0.0
+    connected_by: float | None = None
+    """When a connection that is being made must stand, its handshake done."""
     _marks: deque[tuple[float, int]] = field(default_factory=lambda: deque([(0.0, 0)]))
     _next_mark: float = 0.0
 
+    @contextmanager
+    def connecting(self, seconds: float) -> Iterator[None]:
+        """Give all reads of the block together `seconds`: a handshake may not trickle on read by read."""
+        self.connected_by = self.budget.clock() + seconds
+        try:
+            yield
+        finally:
+            self.connected_by = None
+
     def patience(self, now: float) -> float:
-        """Give the seconds that one read may take from now on; raises OutOfTimeError."""
+        """Give the seconds that one read may take from now on; raises OutOfTimeError, TimeoutError."""
         left = self.budget.deadline - now
         if left <= 0:
             raise OutOfTimeError
-        return min(self.idle, left)
+        if self.connected_by is None:
+            return min(self.idle, left)
+        if self.connected_by <= now:
+            raise TimeoutError
+        return min(self.connected_by - now, left)
 
     def note(self, count: int, seconds: float) -> None:
         """Add a read of the network that took `seconds`; raises TooSlowError."""

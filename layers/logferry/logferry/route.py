@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_environ_proxies, select_proxy
 from urllib3.connection import HTTPSConnection, ProxyConfig
-from urllib3.exceptions import HTTPError
-from urllib3.util import make_headers, parse_url
+from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.util import Url, make_headers, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
 from logferry.errors import ConnectionConfigError, SourceUnavailableError
@@ -60,8 +60,10 @@ class Route:
 
     def _open(self, connection: HTTPSConnection, location: Location) -> HTTPSConnection:
         try:
-            connection.connect()
-            connection.sock.settimeout(self._patience(self.pace.idle))
+            with self.pace.connecting(CONNECT_SECONDS):
+                connection.connect()
+            # With each request urllib3 gives the socket the timeout of its connection.
+            connection.timeout = self._patience(self.pace.idle)
         except (OSError, HTTPError, HTTPException) as error:
             connection.close()
             self._patience(0)
@@ -87,7 +89,12 @@ class Route:
         )
 
     def _through(self, proxy: str, location: Location) -> HTTPSConnection:
-        url = parse_url(proxy if "://" in proxy else f"http://{proxy}")
+        try:
+            url = parse_url(proxy if "://" in proxy else f"http://{proxy}")
+            user, password = get_auth_from_url(proxy)
+            headers = make_headers(proxy_basic_auth=f"{user}:{password}") if user else {}
+        except (LocationParseError, UnicodeError):
+            url, headers = Url(), {}
         if url.scheme not in ("http", "https") or not url.host:
             raise ConnectionConfigError("HTTPS_PROXY: name an http:// or https:// proxy")
         connection = HTTPSConnection(
@@ -98,8 +105,6 @@ class Route:
             proxy=url,
             proxy_config=ProxyConfig(self._tls, False, None, None),  # noqa: FBT003 - urllib3's tuple
         )
-        user, password = get_auth_from_url(proxy)
-        headers = make_headers(proxy_basic_auth=f"{user}:{password}") if user else {}
         connection.set_tunnel(location.host, location.port, headers=headers, scheme=url.scheme)
         return connection
 

@@ -50,9 +50,10 @@ class PacedSocket(socket.socket):
         return count
 
     def _begin(self) -> float:
-        now = self._pace.budget.clock()
-        if now > self._pace.budget.deadline - self._pace.idle:
-            self.settimeout(self._pace.patience(now))
+        pace = self._pace
+        now = pace.budget.clock()
+        if pace.connected_by is not None or now > pace.budget.deadline - pace.idle:
+            self.settimeout(pace.patience(now))
         return now
 
     def _end(self, began: float, count: int) -> None:
@@ -67,11 +68,14 @@ class Transport(SSLTransport):
     """
 
     def __init__(
-        self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None, pace: Pace
+        self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str, pace: Pace
     ) -> None:
+        if not server_hostname:  # `ssl.SSLContext.wrap_bio` would verify no name then
+            raise ValueError("TLS without the name of the server verifies nothing")
         self._pace = pace
         self._sip = memoryview(bytearray(SIP_BYTES))
-        self._failure: ssl.SSLError | None = None
+        self._failure: tuple[Any, ...] | None = None
+        """What an `ssl.SSLError` said; itself, it would hold on to all of this."""
         wire = PacedSocket(sock, pace)
         try:
             super().__init__(wire, context, server_hostname)
@@ -90,7 +94,7 @@ class Transport(SSLTransport):
     def _decrypt(self, view: memoryview) -> int | None:
         """Fill the start of `view` from whole records; None where there is none, 0 at the end."""
         if self._failure:
-            raise self._failure
+            raise ssl.SSLError(*self._failure)
         filled = 0
         try:
             while filled < len(view):
@@ -106,7 +110,7 @@ class Transport(SSLTransport):
         except ssl.SSLError as failure:
             if not filled:
                 raise
-            self._failure = failure  # after what came before it, and was good
+            self._failure = failure.args  # after what came before it, and was good
         return filled
 
     def _sip_up(self) -> None:

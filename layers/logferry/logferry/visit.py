@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 REDIRECTS = 3
 """Hops that are followed: a vendor's own, its storage's, one to spare."""
 
+HINTS = range(102, 200)
+"""Statuses that only announce the answer, RFC 9110, 15.2; nobody asked for the 101."""
+
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 
 EXPIRED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
@@ -122,7 +125,11 @@ class Visitor:
             )
             # The standard library's own reply, whose readinto copies once; urllib3's copies twice, and its
             # getresponse logs the URL when a header of the reply is malformed.
-            return Answer(connection, HTTPConnection.getresponse(connection))
+            response = HTTPConnection.getresponse(connection)
+            while response.status in HINTS:  # it skips 100 alone, and begins again only without headers
+                response.headers = response.msg = None  # type: ignore[assignment]
+                response.begin()
+            return Answer(connection, response)
         except (OSError, HTTPException) as error:
             connection.close()
             self.route.pace.patience(self.route.pace.budget.clock())
