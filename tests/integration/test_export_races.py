@@ -500,3 +500,27 @@ def test_a_throttled_release_is_retried_and_announced_once(steps: Steps) -> None
     steps.abandon(IBM, "CorruptDownloadError", "bad")
     assert steps.vendors.sessions == []
     assert [message["error"] for message in steps.messages] == ["CorruptDownloadError"]
+
+
+def test_fewer_files_at_the_second_asking_are_no_landing(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given two files, the URL of the second of which has expired
+    events = example("spark-events")
+    steps.vendors.knobs.event_files = 2
+    steps.vendors.deliver(Delivery(), Delivery(status=403))
+    kind = type(sources.find("spark-events"))
+    original, asked = kind.open, []
+
+    def fewer(self: Any, job: Any, api: Any) -> Any:
+        asked.append(job)
+        return list(original(self, job, api))[: 1 if len(asked) == 2 else None]
+
+    monkeypatch.setattr(kind, "open", fewer)
+    state = steps.ready(events)
+
+    # When the vendor lists one file only as fresh URLs are asked for, then fetch begins again
+    with pytest.raises(SourceUnavailableError, match="listed 2 files, and 1"):
+        steps.fetch(events, state)
+    assert steps.fetch(events, state)["state"] == "LANDED"
+    assert len(asked) == 3

@@ -56,6 +56,14 @@ def test_entries_that_quote_each_other_are_refused() -> None:
     refused(assembled([whole], directory), r"18\.csv.* where no entry begins")
 
 
+def test_a_stored_entry_full_of_forged_ends_is_refused() -> None:
+    # Given a stored entry of unknown length, every eight bytes of which look like the end of a descriptor
+    content = b"".join(struct.pack("<I4s", at - 12, b"PK\x03\x04") for at in range(12, 8 * MIB, 8))
+    header = replace(Header.of(b"a.bin", b"", 0), flags=8).local()
+    # When it is verified, Then it is refused after a hundred of them: a CRC for each would take seconds a MiB
+    refused(header + b"12345678" + content, "full of forged ends")
+
+
 def test_a_ratio_that_deflate_cannot_have_is_refused_at_the_header() -> None:
     # Given a header that promises 10 GiB out of 1 MiB, and as yet nothing behind it
     liar = replace(A, packed=MIB, size=10 * 1024 * MIB & 0xFFFFFFFF, body=b"")

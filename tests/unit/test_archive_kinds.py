@@ -8,6 +8,7 @@ import importlib
 import io
 import json
 import sys
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 import xlsxwriter
 
 from logferry import inflate
-from logferry.archive import PARSED, Findings, Limits, verifier
+from logferry.archive import Findings, Limits, verifier
 from logferry.errors import CorruptDownloadError
+from logferry.items import PARSED
 from logferry.job import FileKind
 from logferry.sniff import LOOKED_AT
 from tests.unit.archives import Wanted, verify, zipped
@@ -136,6 +138,46 @@ def test_a_damaged_gzip_file_is_refused() -> None:
             verify(bytes(wrong), FileKind.GZIP_JSONL)
 
 
+def member(flags: int, *fields: bytes) -> bytes:
+    """Make a gzip member with all that RFC 1952 lets a header have."""
+    head = b"\x1f\x8b\x08" + bytes([flags]) + bytes(6) + b"".join(fields)
+    head += (zlib.crc32(head) & 0xFFFF).to_bytes(2, "little") if flags & 2 else b""
+    return head + gzip.compress(LINES, mtime=0)[10:]
+
+
+EXTRA, NAME, COMMENT = b"\x05\0abc\0e", b"log.json\0", b"all of it\0"
+
+
+def test_a_gzip_header_may_have_every_field() -> None:
+    # Given members whose headers have an extra field, a name, a comment and a CRC, or some of them
+    for flags in range(32):
+        fields = [field for bit, field in ((4, EXTRA), (8, NAME), (16, COMMENT)) if flags & bit]
+        data = gzip.compress(b"") + member(flags, *fields)
+        assert zlib.decompress(data[-len(member(flags, *fields)) :], wbits=31) == LINES
+        # When they are verified, in pieces cut anywhere, Then every line counts
+        for step in (1, 7, 4096):
+            assert verify(data, FileKind.GZIP_JSONL, step) == Findings((), 3)
+        # And cut off in its header, it is refused
+        with pytest.raises(CorruptDownloadError, match="in the middle of a gzip header"):
+            verify(member(flags, *fields)[: 9 + len(b"".join(fields))], FileKind.GZIP_JSONL)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        member(0x20),
+        member(0x80),
+        member(0)[:2] + b"\x07" + member(0)[3:],
+        member(2, b"?"),
+        member(8, b"n" * 70_000 + b"\0"),
+    ],
+    ids=["reserved bit", "another", "method", "header CRC", "endless name"],
+)
+def test_a_gzip_header_that_nobody_reads_is_refused(data: bytes) -> None:
+    with pytest.raises(CorruptDownloadError, match="gzip header"):
+        verify(data, FileKind.GZIP_JSONL)
+
+
 def test_a_gzip_bomb_is_refused() -> None:
     # Given a gzip file that inflates to 64 MiB
     data = gzip.compress(bytes(64 * 1024**2))
@@ -152,6 +194,27 @@ def test_a_json_document_is_counted_in_items(text: str, records: int) -> None:
     # When it is verified, Then an array has its items and an object is one
     for step in (1, 4096):
         assert verify(text.encode(), FileKind.JSON, step) == Findings((), records)
+
+
+def test_a_number_of_any_length_is_a_number() -> None:
+    # Given a number of more digits than Python converts
+    body = b'[{"n": ' + b"9" * 5000 + b"}, 1.5e9, NaN, []]"
+    # When it is verified, Then it is no damage
+    assert verify(body, FileKind.JSON).records == 4
+
+
+@pytest.mark.parametrize("piece", [b"[]", b"{}", b'{"a":1}', b'{"x":1.5,"y":2.25}', b'"ab"', b"1234567"])
+def test_a_json_document_takes_little_memory(piece: bytes) -> None:
+    # Given as long a document as is parsed
+    body = b"[" + b",".join([piece] * (PARSED // (len(piece) + 1) - 1)) + b"]"
+    assert PARSED - 1000 < len(body) <= PARSED
+    # When it is verified
+    tracemalloc.start()
+    verify(body, FileKind.JSON)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # Then that leaves room for it, and the part that it is in, below 64 MiB
+    assert peak < 52 * 1024**2
 
 
 @pytest.mark.parametrize("body", [b"[1, 2", b'{"a": }', b"[1] [2]", b'{"a": "\xff"}', b"{", b"[1,]"])
@@ -214,17 +277,17 @@ def test_without_isal_zlib_gives_the_same_answers(monkeypatch: pytest.MonkeyPatc
             raise ImportError(name)
         return real_import(name, *args, **kwargs)
 
-    gzipped = gzip.compress(LINES)
+    deflated = zlib.compress(LINES, wbits=-15)
     try:
         with monkeypatch.context() as patched:
             patched.setattr(builtins, "__import__", no_isal)
             patched.delitem(sys.modules, "isal", raising=False)
             plain = importlib.reload(inflate)
-        # When a gzip stream is inflated and its CRC taken
+        # When a stream is inflated and its CRC taken
         assert plain.crc32 is zlib.crc32
-        stream = plain.Inflater("it", plain.GZIP)
+        stream = plain.Inflater("it")
         # Then it is read, and a damaged one refused by the same error
-        assert b"".join(stream.blocks(memoryview(gzipped))) == LINES
+        assert b"".join(stream.blocks(memoryview(deflated))) == LINES
         assert stream.ended
         with pytest.raises(CorruptDownloadError, match="it is damaged"):
             list(plain.Inflater("it").blocks(memoryview(b"\xff" * 9)))

@@ -146,3 +146,25 @@ def test_the_directory_may_list_entries_in_another_order() -> None:
     first, second = listed(A, B)
     # When it is verified, Then entries come in the order of the directory
     assert [e.name for e in verify(assembled([A, B], [second, first])).entries] == ["b.csv", "a.csv"]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [b"UT\x02\0\x03", b"UT\0\1\x03", b"\x01\0\x08\0" + bytes(7), b"ab\0\0UT\xff\xff", b"UT\1\0\x03cd\x01\0"],
+)
+def test_an_extra_field_longer_than_all_of_them_is_refused(extra: bytes) -> None:
+    # Given a central directory that Python's and Java's readers would not open
+    members = [A, replace(B, offset=len(A.local()))]
+    # When it is verified, Then it is refused
+    refused(
+        assembled(members, [A, replace(members[1], extra=extra)]), "an extra field of the central directory"
+    )
+
+
+@pytest.mark.parametrize(
+    "extra", [b"", b"UT\1\0\x03", b"ab\0\0", b"\0\0\0", b"UT\1\0\x03\0\0\0", bytes(7), b"xyz"]
+)
+def test_extra_fields_and_what_pads_them_are_passed_over(extra: bytes) -> None:
+    # Given fields that hold together, and zeros or up to three bytes behind them, as aligners write
+    # When the archive is verified, Then they mean nothing
+    assert verify(assembled([A], [replace(A, extra=extra)])).records == 2

@@ -74,6 +74,7 @@ class Resolver:
         "64:ff9b::a9fe:a9fe",
         "64:ff9b::7f00:1",
         "64:ff9b:1::a00:1",
+        "::ffff:0:169.254.169.254",
         "2002:a9fe:a9fe::",
         "2002:7f00:1::1",
         "100::1",
@@ -88,7 +89,9 @@ def test_a_wildcard_host_must_be_public(address: str) -> None:
         SPARK.addresses(location, Resolver([PUBLIC, address]))
 
 
-@pytest.mark.parametrize("address", ["64:ff9b::808:808", "2002:808:808::1", "64:ff9b:1::808:808"])
+@pytest.mark.parametrize(
+    "address", ["64:ff9b::808:808", "2002:808:808::1", "64:ff9b:1::808:808", "::ffff:0:808:808"]
+)
 def test_tunnels_to_public_addresses_are_passed_over(address: str) -> None:
     location = SPARK.check("https://files.coherent.global/x")
 
@@ -118,6 +121,7 @@ def test_an_exact_host_is_the_operators_word(address: str) -> None:
         "::a9fe:a9fe",
         "64:ff9b::a9fe:a9fe",
         "64:ff9b:1::a9fe:a9fe",
+        "::ffff:0:a9fe:a9fe",
         "2002:a9fe:a9fe::",
         "2001:0:a9fe:a9fe::1",
         "64:ff9b::a00:1",

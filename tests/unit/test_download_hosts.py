@@ -230,6 +230,12 @@ def test_home_includes_the_port() -> None:
     assert not policy.check("https://api.example.org/x").home
 
 
+@pytest.mark.parametrize("half", ["/\ud800", "/x?y=\udfff"])
+def test_half_a_character_is_no_url(half: str) -> None:
+    with pytest.raises(DownloadRefusedError):
+        SPARK.check(f"https://a.coherent.global{half}")
+
+
 @pytest.mark.parametrize(
     ("target", "url"),
     [

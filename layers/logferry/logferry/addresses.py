@@ -19,6 +19,9 @@ NAT64 = IPv6Network("64:ff9b::/96")
 LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 """RFC 8215: the same within one network, which alone knows where the IPv4 address stands."""
 
+TRANSLATED = IPv6Network("::ffff:0:0:0/96")
+"""RFC 2765: as in NAT64, for stateless translation."""
+
 COMPATIBLE = IPv6Network("::/96")
 """RFC 4291, 2.5.5.1: deprecated, and still an IPv4 address to some kernels."""
 
@@ -35,11 +38,7 @@ def plain(text: str) -> IPv4Address | IPv6Address:
 def tunnelled(address: IPv4Address | IPv6Address) -> bool:
     """Tell whether an address leads to another one by NAT64, 6to4 or Teredo: such are never opened."""
     return isinstance(address, IPv6Address) and (
-        address in NAT64
-        or address in LOCAL_NAT64
-        or (address in COMPATIBLE and int(address) > 1)
-        or address.sixtofour is not None
-        or address.teredo is not None
+        _holds_ipv4(address) or address.sixtofour is not None or address.teredo is not None
     )
 
 
@@ -60,11 +59,18 @@ def _public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not address.is_reserved and not getattr(address, "is_site_local", False)
 
 
+def _holds_ipv4(address: IPv6Address) -> bool:
+    """Tell whether the last 32 bits are an IPv4 address; `::` and `::1` are none."""
+    return any(address in network for network in (NAT64, LOCAL_NAT64, TRANSLATED)) or (
+        address in COMPATIBLE and int(address) > 1
+    )
+
+
 def _within(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
     """Give the IPv4 addresses that an IPv6 address stands for."""
     if not isinstance(address, IPv6Address):
         return []
     found = [address.sixtofour, *(address.teredo or ())]
-    if address in NAT64 or address in LOCAL_NAT64 or (address in COMPATIBLE and int(address) > 1):
+    if _holds_ipv4(address):
         found.append(IPv4Address(int(address) & 0xFFFF_FFFF))
     return [inner for inner in found if inner is not None]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Protocol
 
 from logferry.errors import CorruptDownloadError
 from logferry.findings import Budget, Entry, Findings, Limits
-from logferry.inflate import GZIP, SLICE, Inflater
+from logferry.gzipwalk import GzipWalk
+from logferry.inflate import SLICE
 from logferry.inlet import Inlet
-from logferry.items import JsonCounter
+from logferry.items import PARSED, JsonCounter, skim
 from logferry.job import FileKind
-from logferry.records import Counter, CsvCounter, LineCounter, SheetCounter
-from logferry.sniff import GZIP_START, check_start
+from logferry.records import Counter, CsvCounter, SheetCounter
+from logferry.sniff import check_start
 from logferry.zipwalk import ZipWalk
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Findings", "Limits", "Verifier", "verifier"]
 
 WORKBOOK_PARTS = frozenset({"[Content_Types].xml", "xl/workbook.xml"})
-PARSED = 4 * 1024**2
-"""Bytes of a JSON document up to which it is parsed: the objects take several times its size."""
 
 COUNTED: dict[FileKind, tuple[re.Pattern[str], type[Counter]]] = {
     FileKind.ZIP_CSV: (re.compile(r"\.csv\Z", re.IGNORECASE), CsvCounter),
@@ -88,7 +86,7 @@ class _Pushed:
 def _walk(inlet: Inlet, kind: FileKind, limits: Limits, secrets: tuple[str, ...]) -> Walk:
     yield from check_start(inlet, kind, secrets)
     if kind is FileKind.GZIP_JSONL:
-        return (yield from _gzip(inlet, limits))
+        return (yield from GzipWalk(inlet, limits).findings())
     if kind is FileKind.JSON:
         return (yield from _json(inlet, limits))
     return (yield from _zip(inlet, kind, limits))
@@ -108,33 +106,6 @@ def _zip(inlet: Inlet, kind: FileKind, limits: Limits) -> Walk:
     return Findings(entries, sum(known) if whole else None)
 
 
-def _gzip(inlet: Inlet, limits: Limits) -> Walk:
-    """Verify the members of a gzip file, each by its own CRC and length (RFC 1952); zeros may pad the end."""
-    budget, lines, size = Budget(limits), LineCounter(), 0
-    while True:
-        inflater = Inflater("the gzip file", GZIP)
-        while not inflater.ended:
-            with (yield from inlet.some(SLICE)) as piece:
-                if not piece:
-                    raise CorruptDownloadError(f"the gzip file ends too early, at byte {inlet.offset:,}")
-                for block in inflater.blocks(piece):
-                    size += len(block)
-                    budget.spend(len(block))
-                    budget.check_ratio("the gzip file", size, inlet.offset)
-                    lines.feed(block)
-        inlet.unread(inflater.unused)
-        end = inlet.offset
-        start = yield from inlet.upto(len(GZIP_START))
-        if start == GZIP_START:
-            inlet.unread(start)
-            continue
-        while start:
-            if start.strip(b"\0"):
-                raise CorruptDownloadError(f"the gzip data ends at byte {end:,}, but the file goes on")
-            start = yield from inlet.upto(SLICE)
-        return Findings((), lines.total())
-
-
 def _json(inlet: Inlet, limits: Limits) -> Walk:
     """Verify a JSON document: by parsing it, or beyond `PARSED` bytes by its brackets and quotes alone."""
     budget, items, text = Budget(limits), JsonCounter(), b""
@@ -149,7 +120,7 @@ def _json(inlet: Inlet, limits: Limits) -> Walk:
             text += block
     if len(text) <= PARSED:
         try:
-            document = json.loads(text)
+            document = skim(text)
         except RecursionError:
             pass
         except ValueError as error:

@@ -178,6 +178,7 @@ def _split(url: str) -> tuple[str, int, str]:
     try:
         parts = urlsplit("" if _odd(url) else url)
         host, port = _authority_of(parts.netloc)
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=SAFE)
     except ValueError:
         # Its own text would show the URL.
         raise DownloadRefusedError(
@@ -188,8 +189,7 @@ def _split(url: str) -> tuple[str, int, str]:
         raise DownloadRefusedError(
             f"a download from {host} is not HTTPS; nothing was opened, ask the vendor why"
         )
-    query = f"?{parts.query}" if parts.query else ""
-    return host, port, quote((parts.path or "/") + query, safe=SAFE)
+    return host, port, target
 
 
 def _authority_of(text: str) -> tuple[str, int]:

@@ -20,18 +20,18 @@ SLICE = 64 * 1024
 """Bytes given to the inflater at a time; a quarter of it costs 6 % more."""
 BLOCK = 256 * 1024
 """Most inflated bytes held at a time; larger blocks gain nothing."""
-RAW, GZIP = -15, 31
-"""Window bits of a bare DEFLATE stream, and of a gzip member with its header, CRC and length."""
+RAW = -15
+"""Window bits of a bare DEFLATE stream."""
 
 crc32: Callable[..., int] = _engine.crc32
 
 
 class Inflater:
-    """One DEFLATE stream or gzip member; `what` is its name in errors."""
+    """One DEFLATE stream; `what` is its name in errors."""
 
-    def __init__(self, what: object, window_bits: int = RAW) -> None:
+    def __init__(self, what: object) -> None:
         self._what = what
-        self._stream = _engine.decompressobj(window_bits)
+        self._stream = _engine.decompressobj(RAW)
 
     @property
     def ended(self) -> bool:
@@ -46,7 +46,7 @@ class Inflater:
     def blocks(self, data: memoryview) -> Iterator[bytes]:
         """Give what `data` inflates to, at most `BLOCK` bytes at a time.
 
-        Raises `CorruptDownloadError` where it is no valid stream (for gzip: or its CRC or length is wrong).
+        Raises `CorruptDownloadError` where it is no valid stream.
         """
         source: memoryview | bytes = data
         while not self._stream.eof:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from array import array
 from itertools import accumulate, compress
+from typing import Any
 
+PARSED = 2 * 1024**2
+"""Bytes of a JSON document up to which it is parsed: empty lists take 21 times as many as in writing."""
 BOM = b"\xef\xbb\xbf"
 WHITESPACE = b" \t\r\n"
 OPENS, CLOSES, COMMA = 1, 255, 0
@@ -16,6 +20,24 @@ LEAF = re.compile(b"(?<=[\0\1])\1\0*+\xff")
 ESCAPE = re.compile(rb"\\.", re.DOTALL)
 FEW_ESCAPES = 100
 COMMAS = bytes(mark == COMMA for mark in range(256))
+
+
+def skim(document: str | bytes) -> Any:
+    """Parse a JSON document and keep its lists alone, to be counted. Raises ValueError, RecursionError."""
+    return json.loads(document, object_pairs_hook=lambda _: None, parse_int=len, parse_float=len)
+
+
+def is_document(text: str) -> bool:
+    """Tell whether it is a JSON document; beyond `PARSED` characters by its brackets and quotes alone."""
+    if len(text) > PARSED:
+        counter = JsonCounter()
+        counter.feed(text.encode(errors="replace"))
+        return counter.total() is not None
+    try:
+        skim(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 class JsonCounter:

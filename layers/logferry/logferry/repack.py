@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, Self
 from isal import isal_zlib
 
 from logferry.errors import CorruptDownloadError
-from logferry.inflate import GZIP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 LEVEL: Final = 2
 """A tenth of the processor time of zlib's level 6, for files as small; the next level takes thrice that."""
+GZIP: Final = 31
+"""Window bits of DEFLATE in gzip's own frame."""
 
 
 class Repacked:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FIRST_SLICE = 2 * 1024
 """Where nothing says how long a member is: what the inflater did not use is copied, and most are short."""
 LONGEST_DESCRIPTOR = 24
+FORGED_AT_MOST = 100
+"""Descriptors with the right size and the wrong CRC: chance makes one in four GiB of headers."""
 NEXT_HEADER = re.compile(re.escape(LOCAL) + b"|" + re.escape(CENTRAL))
 
 
@@ -36,6 +38,7 @@ class Content:
         self._crc = 0
         self._size = 0
         self._packed = 0
+        self._forged = 0
 
     @property
     def records(self) -> int | None:
@@ -113,6 +116,9 @@ class Content:
                 found = replace(self._promised, crc32=crc, packed=size, size=size)
                 if held[end:header] in found.descriptors():
                     return end
+                self._forged += 1
+        if self._forged > FORGED_AT_MOST:
+            raise CorruptDownloadError(f"{self._promised} is full of forged ends, each with the wrong CRC")
         return None
 
     def _descriptor(self, found: Member) -> Walk:

@@ -130,6 +130,7 @@ def parse_central(fixed: tuple[int, ...], name: bytes, extra: bytes) -> tuple[Me
     """Read a header of the central directory: the member, and the offset of its local header."""
     _, needed, flags, method, _, _, crc32, packed, size, _, _, _, disk, _, _, offset = fixed
     _check_version(needed)
+    _check_extra(extra)
     size, packed, offset, disk = _zip64(
         extra, (size, FULL32), (packed, FULL32), (offset, FULL32), (disk, FULL16)
     )
@@ -160,6 +161,15 @@ def _zip64(extra: bytes, *values: tuple[int, int]) -> list[int]:
             real.append(int.from_bytes(field[:width], "little"))
             field = field[width:]
     return real
+
+
+def _check_extra(extra: bytes) -> None:
+    """Refuse fields of the central directory that readers would trip over; up to 3 bytes may pad them."""
+    while len(extra) >= 4:  # noqa: PLR2004 - id and length, two bytes each
+        length = int.from_bytes(extra[2:4], "little")
+        if length > len(extra) - 4 and extra.strip(b"\0"):
+            raise CorruptDownloadError("an extra field of the central directory is longer than all of them")
+        extra = extra[4 + length :]
 
 
 def _extra_field(extra: bytes, wanted: int) -> bytes:

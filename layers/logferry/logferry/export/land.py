@@ -93,7 +93,13 @@ class Lander:
                         f"the download URL answered {expired.status}, and so did {fresh} fresh ones"
                     ) from None
                 fresh += 1
-                downloads[:] = self.source.open(self.job, self.api)
+                again = list(self.source.open(self.job, self.api))
+                if len(again) != len(downloads):
+                    raise SourceUnavailableError(
+                        f"the vendor listed {len(downloads)} files, and {len(again)} when it was asked for "
+                        "fresh URLs; Logferry begins again"
+                    ) from None
+                downloads[:] = again
             except (AlreadyThere, Conflict) as race:
                 races += 1
                 if races == RACES:

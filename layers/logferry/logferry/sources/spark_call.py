@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from logferry.errors import InvalidRequestError
+from logferry.items import is_document
 from logferry.job import Download, FileKind
 from logferry.sources import _spark as spark
 from logferry.sources._spark_call import SparkCall
@@ -65,11 +66,7 @@ def _decoded(data: Any) -> str | None:
     if isinstance(data, str):
         if data.strip() in {"", "null"}:
             return None
-        try:
-            json.loads(data)
-        except (ValueError, RecursionError):
-            pass
-        else:
+        if is_document(data):
             return data
     return json.dumps(data, ensure_ascii=False) if data else None
 
