@@ -148,6 +148,26 @@ def test_an_early_end_of_the_connection_alone_ends_a_body_without_length(client:
         assert read(stream) == BODY
         assert stream.readinto(memoryview(bytearray(1))) == 0
 
+    # Then the file itself must tell whether that was all
+    assert not stream.proven
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_an_end_that_was_told_is_the_end(client: Client, framing: str) -> None:
+    # Given a server that ends TLS as it should
+    file = File(framing)
+
+    def answer(wire: Wire) -> None:
+        file(wire)
+        wire.sock.unwrap()
+
+    client.server.answer = answer
+
+    with client.open() as stream:
+        assert not stream.proven
+        assert read(stream) == BODY
+    assert stream.proven
+
 
 def test_a_handshake_that_trickles_is_given_up(client: Client) -> None:
     # Given a host that sends its handshake byte by byte

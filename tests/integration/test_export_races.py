@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,6 +55,10 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None
 
 def killed(*_: Any, **__: Any) -> Any:
     raise KilledError
+
+
+def dumb(*_: Any) -> Any:
+    raise OSError
 
 
 def failing_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception) -> None:
@@ -524,3 +529,33 @@ def test_fewer_files_at_the_second_asking_are_no_landing(
         steps.fetch(events, state)
     assert steps.fetch(events, state)["state"] == "LANDED"
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("document", "framing", "silent", "suspicious"),
+    [
+        (IBM, "close", True, True),
+        (IBM, "close", False, False),
+        (IBM, None, True, False),
+        (LOG, "close", True, False),
+    ],
+)
+def test_a_gzip_file_is_suspect_where_nothing_but_the_connection_ended(
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+    document: dict[str, Any],
+    framing: Any,
+    silent: bool,  # noqa: FBT001 - a table
+    suspicious: bool,  # noqa: FBT001
+) -> None:
+    # Given a vendor that sends no length, and closes TCP without an end of TLS
+    if silent:
+        monkeypatch.setattr(ssl.SSLSocket, "unwrap", dumb)
+    steps.vendors.knobs.delivery = Delivery(framing=framing)
+
+    # When its file lands
+    steps.run(document)
+
+    # Then only of a gzip file it is said that more of it may have been to come
+    [message] = steps.messages
+    assert any("ended without a word" in reason for reason in message["suspect"]) is suspicious

@@ -124,3 +124,10 @@ def test_a_long_series_is_not_read_to_its_end() -> None:
 
     assert suspect(LOG, REQUEST, {}, records=0, sizes=[1], series=endless(), asked=ASKED)
     assert len(read) <= LOOKED_AT + 1
+
+
+def test_a_file_that_may_lack_its_end_is_suspect() -> None:
+    [reason] = suspect(
+        LOG, REQUEST, {}, records=17, sizes=[10], series=[row(-1, 20)], asked=ASKED, proven=False
+    )
+    assert "the connection ended without a word" in reason

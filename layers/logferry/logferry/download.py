@@ -25,10 +25,14 @@ IDLE_SECONDS = 60.0
 
 
 class Stream(Protocol):
-    """A file being read. `size`: bytes promised, None where none were; `received`: bytes given out."""
+    """A file being read. `size`: bytes promised, None where none were; `received`: bytes given out.
+
+    `proven`: whether the end that was reached is known to be the file's; else only the file itself can tell.
+    """
 
     size: int | None
     received: int
+    proven: bool
 
     def readinto(self, view: memoryview) -> int:
         """Fill `view` from its start and give the count, which may be less than fits; 0 at the true end only.
@@ -73,6 +77,7 @@ class _Content:
     def __init__(self, content: bytes) -> None:
         self.size: int | None = len(content)
         self.received = 0
+        self.proven = True
         self._file = BytesIO(content)
 
     def readinto(self, view: memoryview) -> int:

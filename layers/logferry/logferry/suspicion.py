@@ -29,14 +29,17 @@ def suspect(
     sizes: Iterable[int],
     asked: datetime,
     series: Iterable[Row],
+    proven: bool = True,
 ) -> list[str]:
     """Give the reasons to look at a landing, in words; none is the usual case.
 
     `limits` are the connection's own and go before the source's. `sizes` are those of the files and of what
     is in them, in bytes. `asked` is when the vendor was asked. `series`, newest first, is read only
-    where the file is empty.
+    where the file is empty. `proven`: whether it is certain that nothing of the files is missing.
     """
     reasons = []
+    if not proven:
+        reasons.append("the connection ended without a word: a gzip file may have lost whole members behind")
     if request.window and request.window.end > asked:
         reasons.append("asked for before the window was over, so later records are not in it")
     most = limits.get("records", source.record_limit(request))

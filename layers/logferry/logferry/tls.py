@@ -73,6 +73,8 @@ class Transport(SSLTransport):
         if not server_hostname:  # `ssl.SSLContext.wrap_bio` would verify no name then
             raise ValueError("TLS without the name of the server verifies nothing")
         self._pace = pace
+        self.cut = False
+        """Whether the connection ended without TLS saying so."""
         self._sip = memoryview(bytearray(SIP_BYTES))
         self._failure: tuple[Any, ...] | None = None
         """What an `ssl.SSLError` said; itself, it would hold on to all of this."""
@@ -106,7 +108,7 @@ class Transport(SSLTransport):
         except ssl.SSLWantReadError:
             return filled or None
         except ssl.SSLEOFError:
-            pass
+            self.cut = True
         except ssl.SSLError as failure:
             if not filled:
                 raise

@@ -42,6 +42,7 @@ class Transfer:
     def __init__(self, visitor: Visitor, pace: Pace, limit: int | None) -> None:
         self.size: int | None = None
         self.received = 0
+        self.proven = False
         self._visitor, self._pace, self._limit = visitor, pace, limit
         self._budget = pace.budget
         self._began = self._budget.clock()
@@ -92,6 +93,8 @@ class Transfer:
                 self._done = not broken
                 if broken:
                     self._mend(broken)
+                else:
+                    self.proven = self._told()
         return 0
 
     def _begin(self) -> None:
@@ -161,6 +164,12 @@ class Transfer:
             self._left -= count
         self._check_size()
         return count
+
+    def _told(self) -> bool:
+        """Tell whether it was said where the file ends: by a length, by the last chunk, or by TLS."""
+        if self.size is not None or self._answer is None:
+            return True
+        return self._answer.response.chunked or not self._answer.cut
 
     def _short(self) -> bool:
         return bool(self._left) or (self.size is not None and self.received < self.size)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from logferry.errors import (
     AuthenticationError,
@@ -59,6 +59,13 @@ class Answer:
 
     connection: HTTPConnection
     response: HTTPResponse
+    transport: Any
+    """What the connection reads from; `http.client` forgets it while the answer is still read."""
+
+    @property
+    def cut(self) -> bool:
+        """Tell whether the connection may have ended before its time: TLS did not say that it was over."""
+        return getattr(self.transport, "cut", True)
 
     def close(self) -> None:
         """Close reply and connection."""
@@ -110,6 +117,7 @@ class Visitor:
 
     def _send(self, location: Location, headers: Mapping[str, str]) -> Answer:
         connection = self.route.connect(location)
+        transport = connection.sock
         try:
             connection.request(
                 "GET",
@@ -129,7 +137,7 @@ class Visitor:
             while response.status in HINTS:  # it skips 100 alone, and begins again only without headers
                 response.headers = response.msg = None  # type: ignore[assignment]
                 response.begin()
-            return Answer(connection, response)
+            return Answer(connection, response, transport)
         except (OSError, HTTPException) as error:
             connection.close()
             self.route.pace.patience(self.route.pace.budget.clock())

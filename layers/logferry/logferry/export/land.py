@@ -13,6 +13,7 @@ from logferry.errors import DeliveryError, SourceUnavailableError
 from logferry.export._vendor import final_key
 from logferry.filehash import Hashed, read_hash
 from logferry.hosts import HostPolicy
+from logferry.job import FileKind
 from logferry.keys import manifest_key
 from logferry.landing import (
     AlreadyThere,
@@ -58,6 +59,7 @@ class Lander:
     row: Row
     budget: Budget
     landed: list[tuple[Stored, Findings]] = field(default_factory=list)
+    proven: bool = True
 
     @property
     def request(self) -> ExportRequest:
@@ -136,6 +138,8 @@ class Lander:
             ) as writer,
         ):
             findings = transfer(stream, self._verifier(download), writer)
+            # Of all kinds gzip alone does not say where it ends: another member may follow.
+            self.proven &= stream.proven or self.source.kind is not FileKind.GZIP_JSONL
             return writer.commit(), findings
 
     def _is_mine(self, existing: Existing, key: str) -> bool:
@@ -193,6 +197,7 @@ class Lander:
                 ),
                 asked=row.submitted_at or row.claimed_at,
                 series=aws.ledger().rows(self.request.series_id, newest_first=True),
+                proven=self.proven,
             ),
         }
         document = {
