@@ -62,8 +62,6 @@ class Route:
         try:
             with self.pace.connecting(CONNECT_SECONDS):
                 connection.connect()
-            # With each request urllib3 gives the socket the timeout of its connection.
-            connection.timeout = self._patience(self.pace.idle)
         except (OSError, HTTPError, HTTPException) as error:
             connection.close()
             self._patience(0)

@@ -50,10 +50,10 @@ class PacedSocket(socket.socket):
         return count
 
     def _begin(self) -> float:
-        pace = self._pace
-        now = pace.budget.clock()
-        if pace.connected_by is not None or now > pace.budget.deadline - pace.idle:
-            self.settimeout(pace.patience(now))
+        now = self._pace.budget.clock()
+        patience = self._pace.patience(now)
+        if patience != self.gettimeout():  # urllib3 sets another with each request
+            self.settimeout(patience)
         return now
 
     def _end(self, began: float, count: int) -> None:
