@@ -122,6 +122,13 @@ def test_nothing_may_follow_a_gzip_file(tail: bytes) -> None:
             verify(gzip.compress(LINES) + tail, FileKind.GZIP_JSONL, step)
 
 
+@pytest.mark.parametrize("tail", [b"x", b"\0\0x", b"<html>"])
+def test_it_is_said_where_a_gzip_file_should_have_ended(tail: bytes) -> None:
+    data = gzip.compress(LINES)
+    with pytest.raises(CorruptDownloadError, match=f"ends at byte {len(data)}, but the file goes on"):
+        verify(data + tail, FileKind.GZIP_JSONL)
+
+
 def test_a_damaged_gzip_file_is_refused() -> None:
     # Given two members
     data = gzip.compress(LINES, mtime=0) + gzip.compress(LINES * 9, mtime=0)

@@ -50,8 +50,8 @@ class GzipWalk:
         while start == GZIP_START:
             yield from self._header()
             yield from self._content()
-            end = self._inlet.offset
             start = yield from self._inlet.upto(len(GZIP_START))
+        end = self._inlet.offset - len(start)
         while start:
             if start.strip(b"\0"):
                 raise CorruptDownloadError(f"the gzip data ends at byte {end:,}, but the file goes on")

@@ -165,17 +165,17 @@ def _zip64(extra: bytes, *values: tuple[int, int]) -> list[int]:
 
 def _check_extra(extra: bytes) -> None:
     """Refuse fields of the central directory that readers would trip over; up to 3 bytes may pad them."""
-    while len(extra) >= 4:  # noqa: PLR2004 - id and length, two bytes each
-        length = int.from_bytes(extra[2:4], "little")
-        if length > len(extra) - 4 and extra.strip(b"\0"):
-            raise CorruptDownloadError("an extra field of the central directory is longer than all of them")
-        extra = extra[4 + length :]
+    if any(len(content) < length for _, length, content in _extra_fields(extra)):
+        raise CorruptDownloadError("an extra field of the central directory is longer than all of them")
 
 
 def _extra_field(extra: bytes, wanted: int) -> bytes:
+    return next((content for kind, _, content in _extra_fields(extra) if kind == wanted), b"")
+
+
+def _extra_fields(extra: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Give each field's id, the length that it claims, and what there is of its content."""
     while len(extra) >= 4:  # noqa: PLR2004 - id and length, two bytes each
         kind, length = struct.unpack_from("<HH", extra)
-        if kind == wanted:
-            return extra[4 : 4 + length]
+        yield kind, length, extra[4 : 4 + length]
         extra = extra[4 + length :]
-    return b""
