@@ -18,7 +18,7 @@ from logferry.request import ExportRequest, Window
 from logferry.widget import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from logferry.ledger import Ledger
     from logferry.row import Row
@@ -310,6 +310,21 @@ def test_a_collection_is_announced_once_however_often_it_is_reported(stack: Stac
     assert results[0] == results[1]
     assert results[0]["complete"] is True
     assert [told["status"] for told in stack.notifications()] == ["COLLECTED"]
+
+
+@pytest.mark.parametrize(("landed", "hours"), [((), 150.0), ((13, 14, 16), 102.0), (range(13, 20), 0.0)])
+def test_the_alarm_reads_for_how_long_the_oldest_window_has_been_missing(
+    stack: Stack, caplog: pytest.LogCaptureFixture, landed: Iterable[int], hours: float
+) -> None:
+    # Given a week, the 13th to the 19th, of which some days have landed
+    for day in landed:
+        stack.land(day)
+    state = make(stack, lookback=7)
+    # When it is reported on the 20th at 6
+    finish(state)
+    # Then the log says since when the oldest of the others is over
+    [line] = [record for record in caplog.records if record.message == "collected"]
+    assert vars(line)["oldest_missing_hours"] == hours
 
 
 def test_a_collection_with_nothing_to_do_is_silent(stack: Stack) -> None:

@@ -51,7 +51,8 @@ def plan(event: Mapping[str, Any]) -> dict[str, Any]:
         store.put(state["plan_key"], made.draft, "application/jsonl")
         log().info("planned", extra={"windows": {str(kind): counts[kind] for kind in Decision}})
         if collection.dry_run:
-            return {**state, "summary": write_report(state["plan_key"], state["report_key"], execution)}
+            written = write_report(state["plan_key"], state["report_key"], execution)
+            return {**state, "summary": written.summary}
         for place, (connection, file) in enumerate(sorted(made.lists.items())):
             items_key = f"{folder}/{place:03}-{connection}.json"
             file.write(b"\n]\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from tempfile import TemporaryFile
@@ -39,13 +40,12 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
     if "failure" in event:
         return notice.announce_failure(event["failure"], execution)
     plan = event["plan"]
-    failed: list[dict[str, Any]] = []
-    missing: list[datetime] = []
-    summary = write_report(plan["plan_key"], plan["report_key"], execution, failed, missing)
-    since = (aws.ledger().now() - min(missing)).total_seconds() if missing else 0.0
+    written = write_report(plan["plan_key"], plan["report_key"], execution)
+    summary, oldest = written.summary, written.oldest_missing
+    since = (aws.ledger().now() - oldest).total_seconds() if oldest else 0.0
     # The alarms on windows given up, and on windows missing for too long, read this line.
     log().info("collected", extra={**summary, "oldest_missing_hours": round(since / HOUR, 2)})
-    notice.announce(summary, failed, execution)
+    notice.announce(summary, written.failed, execution)
     return {
         "complete": not summary["failed"],
         "summary": summary,
@@ -54,40 +54,38 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_report(
-    plan_key: str,
-    report_key: str,
-    execution: str,
-    failed: list[dict[str, Any]] | None = None,
-    missing: list[datetime] | None = None,
-) -> dict[str, Any]:
-    """Write the report of a plan and give the summary.
+@dataclass(frozen=True)
+class Written:
+    """What a report comes to: `failed` are the first of the windows that failed.
 
-    `failed` gets the first of the windows that failed, `missing` the ends of all that have not landed.
+    `oldest_missing` is when the oldest of all windows that have not landed ended.
     """
+
+    summary: dict[str, Any]
+    failed: list[dict[str, Any]]
+    oldest_missing: datetime | None
+
+
+def write_report(plan_key: str, report_key: str, execution: str) -> Written:
+    """Write the report of a plan."""
     with TemporaryFile() as file:
-        made = _Report(
-            plan_key, file, failed if failed is not None else [], missing if missing is not None else []
-        )
-        summary = made.write(report_key, execution)
+        written = _Report(plan_key, file).write(report_key, execution)
         store.put(report_key, file, "application/json")
-    return summary
+    return written
 
 
 class _Report:
     """A report in the making; it goes window by window to disk."""
 
-    def __init__(
-        self, plan_key: str, file: IO[bytes], failed: list[dict[str, Any]], missing: list[datetime]
-    ) -> None:
+    def __init__(self, plan_key: str, file: IO[bytes]) -> None:
         self._lines = store.lines(plan_key)
         self._file = file
-        self._failed = failed
-        self._missing = missing
+        self._failed: list[dict[str, Any]] = []
+        self._oldest_missing: datetime | None = None
         self._counts: Counter[str] = Counter()
         self._alive = cache(aws.execution_runs)
 
-    def write(self, report_key: str, execution: str) -> dict[str, Any]:
+    def write(self, report_key: str, execution: str) -> Written:
         """Write everything; the summary comes last, when it is known."""
         head = next(self._lines)
         self._asked = head["collection"]
@@ -106,7 +104,7 @@ class _Report:
         names = ("planned", "landed", "in_progress", "already_landed", "given_up", "failed")
         summary = {**{name: counts[name] for name in names}, "report_key": report_key}
         self._text(f'], "jobs": {counts["planned"]}, "summary": {json.dumps(summary)}}}\n')
-        return summary
+        return Written(summary, self._failed, self._oldest_missing)
 
     def _text(self, text: str) -> None:
         self._file.write(text.encode())
@@ -125,7 +123,7 @@ class _Report:
         outcome = self._outcome(decision, row)
         self._count(decision, outcome)
         if not outcome.there:
-            self._missing.append(window.end)
+            self._oldest_missing = min(self._oldest_missing or window.end, window.end)
         entry = {
             "start": window.start.isoformat(),
             "end": window.end.isoformat(),

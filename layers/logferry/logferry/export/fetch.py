@@ -64,8 +64,13 @@ def _land(row: Row, source: Source, request: ExportRequest, budget: Budget) -> R
     log().info(
         "landed", extra={"key": landing["key"], "size": landing["size"], "records": landing["records"]}
     )
-    measure(source.name, ExportsLanded=1, Records=landing["records"] or 0, Suspect=bool(landing["suspect"]))
-    measure(source.name, Polls=row.polls)
+    measure(
+        source.name,
+        ExportsLanded=1,
+        Records=landing["records"] or 0,
+        Suspect=bool(landing["suspect"]),
+        Polls=row.polls,
+    )
     measure(source.name, unit=MetricUnit.Bytes, Bytes=landing["size"])
     since = row.submitted_at or row.claimed_at
     measure(source.name, unit=MetricUnit.Seconds, JobSeconds=age(since, ledger.now()))
