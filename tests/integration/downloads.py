@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import threading
 import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,31 @@ class File:
             wire.send(b"%x;name=value\r\n" % len(piece), piece, b"\r\n")
         if finished:
             wire.send(b"0\r\nTrailer: 1\r\n\r\n")
+
+
+class Clock:
+    """Advances by `tick` whenever it is looked at: each read seems to wait for that long."""
+
+    def __init__(self, tick: float) -> None:
+        self.now, self.tick = 0.0, tick
+        self.ticks = threading.Semaphore(0)
+        self.blink: float | None = None
+        """What it shows once, before it goes on as if nothing had been."""
+
+    def __call__(self) -> float:
+        if self.blink:
+            shown, self.blink = self.blink, None
+            return shown
+        self.now += self.tick
+        self.ticks.release()
+        return self.now
+
+    def trickle(self, wire: Wire) -> None:
+        """Send 50 bytes each time that the clock is looked at."""
+        wire.head(200, "Content-Length: 1000000")
+        with contextlib.suppress(OSError):
+            while self.ticks.acquire(timeout=20):
+                wire.send(b"x" * 50)
 
 
 def resolver(host: str, port: int, **_: Any) -> list[Any]:

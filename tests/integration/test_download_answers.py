@@ -16,21 +16,14 @@ from logferry.errors import (
     SourceUnavailableError,
     Throttled,
 )
-from tests.integration.downloads import assert_silent, connected, say
+from tests.integration.downloads import assert_silent, say
 from tests.integration.wire import Proxy, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from tests.integration.downloads import Client
     from tests.integration.wire import Wire
-
-
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    with connected(tmp_path, monkeypatch) as client:
-        yield client
 
 
 @pytest.mark.parametrize(

@@ -13,21 +13,15 @@ from logferry.errors import (
     DownloadRefusedError,
     SourceUnavailableError,
 )
-from tests.integration.downloads import assert_silent, connected, resolver, say
+from tests.integration.downloads import assert_silent, resolver, say
 from tests.integration.wire import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.integration.downloads import Client
     from tests.integration.wire import Wire
-
-
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    with connected(tmp_path, monkeypatch) as client:
-        yield client
 
 
 def redirect(*targets: str, status: int = 302) -> Callable[[Wire], None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,45 +12,11 @@ import pytest
 from logferry.errors import SourceUnavailableError
 from logferry.http import CONNECT_SECONDS
 from logferry.tls import PacedSocket
-from tests.integration.downloads import assert_silent, connected, read, say
+from tests.integration.downloads import Clock, assert_silent, read, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.integration.downloads import Client
     from tests.integration.wire import Wire
-
-
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    with connected(tmp_path, monkeypatch) as client:
-        yield client
-
-
-class Clock:
-    """Advances by `tick` whenever it is looked at: each read seems to wait for that long."""
-
-    def __init__(self, tick: float) -> None:
-        self.now, self.tick = 0.0, tick
-        self.ticks = threading.Semaphore(0)
-        self.blink: float | None = None
-        """What it shows once, before it goes on as if nothing had been."""
-
-    def __call__(self) -> float:
-        if self.blink:
-            shown, self.blink = self.blink, None
-            return shown
-        self.now += self.tick
-        self.ticks.release()
-        return self.now
-
-    def trickle(self, wire: Wire) -> None:
-        """Send 50 bytes each time that the clock is looked at."""
-        wire.head(200, "Content-Length: 1000000")
-        with contextlib.suppress(OSError):
-            while self.ticks.acquire(timeout=20):
-                wire.send(b"x" * 50)
 
 
 def test_a_trickle_fails_and_says_how_far_and_how_fast_it_got(client: Client) -> None:

@@ -9,22 +9,13 @@ import pytest
 
 from logferry.download import Restart
 from logferry.errors import CorruptDownloadError, SourceUnavailableError
-from tests.integration.downloads import BODY, File, connected, read
+from tests.integration.downloads import BODY, File, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.integration.downloads import Client
     from tests.integration.wire import Wire
 
 CUTS = (0, 1, len(BODY) // 2, len(BODY) - 1)
-
-
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    with connected(tmp_path, monkeypatch) as client:
-        yield client
 
 
 @pytest.mark.parametrize("reset", [False, True])

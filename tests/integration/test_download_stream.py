@@ -9,20 +9,11 @@ import pytest
 from logferry.download import UrlExpired, open_stream
 from logferry.errors import CorruptDownloadError, Throttled
 from logferry.job import Download
-from tests.integration.downloads import BODY, File, connected, read
+from tests.integration.downloads import BODY, File, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.integration.downloads import Client
     from tests.integration.wire import Wire
-
-
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    with connected(tmp_path, monkeypatch) as client:
-        yield client
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])

@@ -15,22 +15,12 @@ import pytest
 from logferry.errors import SourceUnavailableError
 from logferry.pace import Budget, Pace
 from logferry.tls import Transport
-from tests.integration.downloads import BODY, File, assert_silent, connected, read
-from tests.integration.test_download_pace import Clock
+from tests.integration.downloads import BODY, Clock, File, assert_silent, read
 from tests.integration.wire import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from tests.integration.downloads import Client
     from tests.integration.wire import Wire
-
-
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    with connected(tmp_path, monkeypatch) as client:
-        yield client
 
 
 class Meddler:

@@ -8,12 +8,10 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ReadTimeoutError
 from botocore.httpsession import URLLib3Session
-from moto import mock_aws
 
 from logferry.errors import CorruptDownloadError, DeliveryError
 from logferry.landing import (
@@ -119,11 +117,8 @@ def real(seaweed: S3Server, real_bucket: str) -> Bucket:
 
 
 @pytest.fixture
-def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        yield bucket_at(boto3.client("s3", region_name="eu-west-1", config=s3_config()))
+def mocked(emulated_s3: S3Client) -> Bucket:
+    return bucket_at(emulated_s3)
 
 
 @pytest.fixture(params=["real", "mocked"])
@@ -481,21 +476,17 @@ def test_every_request_names_the_owner_of_the_bucket(mocked: Bucket) -> None:
     assert set(owners.values()) == {owner.encode()}
 
 
-def test_payloads_are_neither_signed_nor_sent_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_payloads_are_neither_signed_nor_sent_in_chunks(mocked: Bucket) -> None:
     # Given a client as it is on AWS, over HTTPS
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     sent: dict[str, dict[str, Any]] = {}
 
     def note(request: Any, event_name: str, **_: Any) -> None:
         sent[event_name.rsplit(".", 1)[-1]] = dict(request.headers)
 
-    with mock_aws():
-        bucket = bucket_at(boto3.client("s3", region_name="eu-west-1", config=s3_config()))
-        bucket.s3.meta.events.register_first("before-send.s3", note)
-        # When
-        bucket.write(LARGE)
-        write_json(bucket.s3, bucket.name, "manifest", {"schema": 1})
+    mocked.s3.meta.events.register_first("before-send.s3", note)
+    # When
+    mocked.write(LARGE)
+    write_json(mocked.s3, mocked.name, "manifest", {"schema": 1})
     # Then each carries an explicit CRC32, which Object Lock asks for
     for operation in ("UploadPart", "PutObject", "CompleteMultipartUpload"):
         headers = {name.lower(): value for name, value in sent[operation].items()}

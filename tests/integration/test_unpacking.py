@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from logferry.aws import Settings
 from logferry.bucket import s3_config
@@ -85,13 +83,13 @@ class Store:
         return len(listed.get("Versions", []))
 
     @contextmanager
-    def meanwhile(self, operation: str, key: str, work: Callable[[], object]) -> Iterator[None]:
-        """Do something once, right before an operation on a key is carried out."""
-        pending = [work]
+    def meanwhile(self, operation: str, key: str, *entries: tuple[str, bytes]) -> Iterator[None]:
+        """Land and unpack an archive once, right before an operation on a key is carried out."""
+        pending = [entries]
 
         def handle(params: dict[str, Any], **_: Any) -> None:
             if pending and params["url_path"].endswith(key):
-                pending.pop()()
+                self.unpack(self.land(*pending.pop()))
 
         self.s3.meta.events.register(f"before-call.s3.{operation}", handle)
         yield
@@ -116,11 +114,8 @@ def real(seaweed: S3Server, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 @pytest.fixture
-def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        yield store_at(boto3.client("s3", region_name="eu-west-1", config=s3_config()), monkeypatch)
+def mocked(emulated_s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Store:
+    return store_at(emulated_s3, monkeypatch)
 
 
 @pytest.fixture(params=["real", "mocked"])
@@ -179,13 +174,8 @@ def test_what_is_unpacked_is_the_version_that_the_manifest_names(store: Store) -
 def test_a_landing_that_crosses_an_unpack_wins(store: Store) -> None:
     # Given an unpack of an old landing that is about to write its first entry
     key = store.land(("1.csv", b"old"), ("2.csv", b"old"))
-
-    def land_and_unpack() -> None:
-        store.land(("1.csv", b"new"))
-        store.unpack(key)
-
     # When a new landing is unpacked right then
-    with store.meanwhile("PutObject", "1.csv.gz", land_and_unpack):
+    with store.meanwhile("PutObject", "1.csv.gz", ("1.csv", b"new")):
         counts = store.unpack(key)
     # Then the old one sees it, and leaves everything to the new one
     assert counts == {**NOTHING, "kept": 1}
@@ -195,13 +185,8 @@ def test_a_landing_that_crosses_an_unpack_wins(store: Store) -> None:
 def test_a_landing_that_comes_after_the_last_entry_is_unpacked_as_well(store: Store) -> None:
     # Given an unpack that writes an entry that a newer landing, unpacked meanwhile, does not have
     key = store.land(("1.csv", b"old"), ("2.csv", b"old"))
-
-    def land_and_unpack() -> None:
-        store.land(("1.csv", b"new"))
-        store.unpack(key)
-
     # When
-    with store.meanwhile("PutObject", "2.csv.gz", land_and_unpack):
+    with store.meanwhile("PutObject", "2.csv.gz", ("1.csv", b"new")):
         counts = store.unpack(key)
     # Then it takes it away again
     assert counts == {**NOTHING, "kept": 1, "removed": 1}
@@ -213,14 +198,10 @@ def test_an_old_landing_never_replaces_a_newer_one(store: Store) -> None:
     key = store.land(("1.csv", b"older"))
     store.unpack(key)
     store.land(("1.csv", b"old"))
-
-    def land_and_unpack() -> None:
-        store.land(("1.csv", f"new {operation}".encode()))  # the same bytes would have the same ETag
-        store.unpack(key)
-
     # When a new landing is unpacked before the look, or behind it
     for versions, operation in ((2, "HeadObject"), (3, "PutObject")):
-        with store.meanwhile(operation, "1.csv.gz", land_and_unpack):
+        new = f"new {operation}".encode()  # the same bytes would have the same ETag
+        with store.meanwhile(operation, "1.csv.gz", ("1.csv", new)):
             store.unpack(key)
         # Then it was never anything but the new one's
         assert store.unpacked() == {"1.csv.gz": f"new {operation}".encode()}
@@ -232,13 +213,8 @@ def test_nothing_that_a_newer_landing_has_is_taken_away(store: Store) -> None:
     # Given an unpack of a landing with one entry less, about to take that away
     store.unpack(store.land(("1.csv", b"1"), ("2.csv", b"older")))
     key = store.land(("1.csv", b"1"))
-
-    def land_and_unpack() -> None:
-        store.land(("1.csv", b"1"), ("2.csv", b"new"))
-        store.unpack(key)
-
     # When a newer one with that entry is unpacked right then
-    with store.meanwhile("DeleteObject", "2.csv.gz", land_and_unpack):
+    with store.meanwhile("DeleteObject", "2.csv.gz", ("1.csv", b"1"), ("2.csv", b"new")):
         store.unpack(key)
     # Then it is there, and was all the time
     assert store.unpacked() == {"1.csv.gz": b"1", "2.csv.gz": b"new"}
