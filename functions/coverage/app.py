@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from logferry.widget import show
+from logferry.coverage.widget import show
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

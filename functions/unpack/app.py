@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from logferry.unpack import unpack
+from logferry.unpack.unpack import unpack
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

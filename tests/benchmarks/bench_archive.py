@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 from isal import isal_zlib
 
-from logferry.archive import verifier
 from logferry.errors import CorruptDownloadError
-from logferry.job import FileKind
-from tests.unit.archives import Header, assembled, end_records64
+from logferry.models.job import FileKind
+from logferry.verify.verifier import verifier
+from tests.unit.verify.archives import Header, assembled, end_records64
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,15 +15,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 15
-CLIENTS = "; ".join(f"aws.client({name!r})" for name in ("dynamodb", "secretsmanager"))
-FUNCTION = f"import app; from logferry import aws; {CLIENTS}"
+CLIENTS = "; ".join(f"runtime.client({name!r})" for name in ("dynamodb", "secretsmanager"))
+FUNCTION = f"import app; from logferry import runtime; {CLIENTS}"
 WAYS = {
     "interpreter": ("", "pass"),
     "boto3 and an S3 client": ("", "import boto3; boto3.client('s3')"),
     "status": ("status", FUNCTION),
-    "fetch": ("fetch", f"{FUNCTION}; aws.client('sns'); aws.s3()"),
+    "fetch": ("fetch", f"{FUNCTION}; runtime.client('sns'); runtime.s3()"),
     "submit": ("submit", FUNCTION),
-    "plan": ("plan", "import app; from logferry import aws; aws.client('dynamodb'); aws.s3()"),
+    "plan": ("plan", "import app; from logferry import runtime; runtime.client('dynamodb'); runtime.s3()"),
 }
 WAYS |= {f"{name}, imports alone": (name, "import app") for name in ("status", "fetch", "submit", "plan")}
 TARGETS = {"status": 1.25, "fetch": 1.25, "submit": 1.6, "plan": 1.6}

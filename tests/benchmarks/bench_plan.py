@@ -100,11 +100,11 @@ def measure(count: int, *, full: bool) -> dict[str, float]:
     """Plan and report `count` windows; give CPU seconds and peak MiB."""
     os.environ |= {"BUCKET": "b", "BUCKET_OWNER": "1", "TABLE": "t", "TOPIC_ARN": "t", "SECRET_PREFIX": "p"}
     os.environ |= {"JOB_DEADLINE_SECONDS": "1", "ADOPT_SECONDS": "1", "SUBMIT_UNCERTAIN": "fail"}
-    from logferry import aws  # noqa: PLC0415 - a fresh process each
+    from logferry import runtime  # noqa: PLC0415 - a fresh process each
     from logferry.collect.plan import plan  # noqa: PLC0415
     from logferry.collect.report import report  # noqa: PLC0415
-    from logferry.ledger import Ledger  # noqa: PLC0415
-    from logferry.table import Table  # noqa: PLC0415
+    from logferry.ledger.repository import Ledger  # noqa: PLC0415
+    from logferry.ledger.table import Table  # noqa: PLC0415
 
     client: Any = Query(full=full)
     ledger, bucket, topic = Ledger(Table(client, "t"), lambda: UNTIL), Bucket(), io.StringIO()
@@ -116,9 +116,9 @@ def measure(count: int, *, full: bool) -> dict[str, float]:
     document = {"exports": exports, "every": "hour", "lookback": count // SERIES}
     sns: Any = type("Sns", (), {"publish": lambda _, **message: topic.write(json.dumps(message))})
     with (
-        patch.object(aws, "ledger", lambda: ledger),
-        patch.object(aws, "s3", lambda: bucket),
-        patch.object(aws, "client", lambda _: sns()),
+        patch.object(runtime, "ledger", lambda: ledger),
+        patch.object(runtime, "s3", lambda: bucket),
+        patch.object(runtime, "client", lambda _: sns()),
     ):
         before = time.process_time()
         state = plan({"request": document, "execution": "arn:x:collect:bench"})

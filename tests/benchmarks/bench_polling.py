@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, quantiles
 
-from logferry.polling import wait_seconds
+from logferry.export.polling import wait_seconds
 
 JOBS = 5_000
 SHORTEST, LONGEST = 5.0, 21_600.0

@@ -62,11 +62,11 @@ Way = Callable[[Task, "S3Client"], str]
 
 def logferry(task: Task, s3: S3Client, *, verify: bool = True) -> str:
     """Move it as the fetch function does."""
-    from logferry.archive import verifier  # noqa: PLC0415 - each process imports only what its way needs
-    from logferry.download import Budget, open_stream  # noqa: PLC0415
-    from logferry.hosts import HostPolicy  # noqa: PLC0415
-    from logferry.job import Download, FileKind  # noqa: PLC0415
-    from logferry.landing import Condition, ObjectWriter, transfer  # noqa: PLC0415
+    from logferry.download.stream import Budget, open_stream  # noqa: PLC0415
+    from logferry.models.job import Download, FileKind  # noqa: PLC0415
+    from logferry.storage.landing import Condition, ObjectWriter, transfer  # noqa: PLC0415
+    from logferry.vendor.egress import HostPolicy  # noqa: PLC0415
+    from logferry.verify.verifier import verifier  # noqa: PLC0415 - each process imports only what its way needs
 
     class Unverified:
         def feed(self, data: memoryview) -> None:
@@ -223,7 +223,7 @@ def runs_here(way: str) -> bool:
 
 def client_of(way: Way, task: Task) -> S3Client:
     """Make the client that a way would be used with."""
-    from logferry.landing import s3_config  # noqa: PLC0415
+    from logferry.storage.landing import s3_config  # noqa: PLC0415
 
     config = Config()
     if way in OURS:

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from logferry.coverage_html import page, render
-from logferry.outcome import Outcome, SeriesCoverage, WindowCoverage
-from logferry.windows import Every, windows
+from logferry.collect.windows import Every, windows
+from logferry.coverage.page import page, render
+from logferry.ledger.status import Outcome, SeriesCoverage, WindowCoverage
 
 if TYPE_CHECKING:
     from pathlib import Path

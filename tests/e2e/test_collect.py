@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from logferry.request import ExportRequest, Window
+from logferry.models.request import ExportRequest, Window
 from tests.sandbox.vendor.messages import Reply
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ class Collecting:
 
     def told(self) -> list[dict[str, Any]]:
         messages = [each["message"] for each in self.world.notifications()]
-        return [message for message in messages if message["schema"].startswith("logferry.collection")]
+        return [
+            message for message in messages if message["schema"].startswith("logferry.collect.collection")
+        ]
 
     def most_at_once(self) -> int:
         """Count the most exports that the vendor had under way, from the submit to the file, at one time."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import openpyxl
 import pytest
 
-from logferry import sources
-from logferry.keys import manifest_key
+from logferry.sources.registry import source_names
+from logferry.storage.keys import manifest_key
 
 if TYPE_CHECKING:
     from tests.e2e.world import World
@@ -80,7 +80,7 @@ def test_a_csv_log_lands_with_its_manifest_and_one_notification(world: World) ->
     assert output["key"] in notification["email"]
 
 
-@pytest.mark.parametrize("name", sources.names())
+@pytest.mark.parametrize("name", source_names())
 def test_the_example_of_every_source_lands(world: World, name: str) -> None:
     # Given
     example = json.loads((EXAMPLES / f"{name}.json").read_text())

@@ -18,7 +18,7 @@ SAM = Path(sys.executable).parent.parent / "sam/bin/sam"
 LIMIT = 250 * 1024 * 1024
 """Bytes of a function with its layers: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 UNWANTED = ("__pycache__", "requirements.txt", "Makefile")
-IMPORTS = "boto3, isal.igzip_lib, pydantic, requests, aws_lambda_powertools.metrics, logferry.request"
+IMPORTS = "boto3, isal.igzip_lib, pydantic, requests, aws_lambda_powertools.metrics, logferry.models.request"
 
 
 def built(scratch: Path) -> Path:

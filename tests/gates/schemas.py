@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from logferry import sources
-from logferry.collection_input import CollectionInput
-from logferry.validation import STRICT, ExportInput
+from logferry.collect.input import CollectionInput
+from logferry.export.validation import STRICT, ExportInput
+from logferry.sources.registry import source_named, source_names
 from tests.gates.deployment import ROOT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -26,7 +26,7 @@ def export_schema() -> dict[str, Any]:
         "$schema": DIALECT,
         "title": "One export",
         "$defs": common["$defs"],
-        "oneOf": [_variant(name, common["properties"], windowed=True) for name in sources.names()],
+        "oneOf": [_variant(name, common["properties"], windowed=True) for name in source_names()],
     }
 
 
@@ -34,7 +34,7 @@ def collect_schema() -> dict[str, Any]:
     """Describe the input of collect.asl.json; its exports have no windows of their own."""
     common = ExportInput.model_json_schema()["properties"]
     collection = CollectionInput.model_json_schema()
-    names = [name for name in sources.names() if sources.find(name).window]
+    names = [name for name in source_names() if source_named(name).window]
     collection["properties"]["exports"]["items"] = {
         "oneOf": [_variant(name, common, windowed=False) for name in names]
     }
@@ -42,7 +42,7 @@ def collect_schema() -> dict[str, Any]:
 
 
 def _variant(name: str, common: dict[str, Any], *, windowed: bool) -> dict[str, Any]:
-    source = sources.find(name)
+    source = source_named(name)
     target, filters = _part(source.Target), _part(source.Filters)
     properties = {
         "source": {"const": name},

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from logferry.bucket import s3_config
+from logferry.storage.bucket import s3_config
 from tests.integration.downloads import connected
 from tests.sandbox import s3server
 

@@ -10,9 +10,9 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from logferry.download import Budget, open_stream
-from logferry.hosts import HostPolicy
-from logferry.job import Download
+from logferry.download.stream import Budget, open_stream
+from logferry.models.job import Download
+from logferry.vendor.egress import HostPolicy
 from tests.integration.wire import NAMES, Server
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from logferry.download import Stream
+    from logferry.download.stream import Stream
     from tests.integration.wire import Wire
 
 BODY = bytes(range(256)) * 1500  # 384,000 bytes: more than one read, more than one TLS record

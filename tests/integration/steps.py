@@ -14,13 +14,13 @@ import boto3
 from moto import mock_aws
 from moto.sns.models import sns_backends
 
-from logferry import aws
+from logferry import runtime
 from logferry.errors import DeliveryError, SourceUnavailableError
 from logferry.export.abandon import abandon
-from logferry.export.check import check
 from logferry.export.fetch import fetch
+from logferry.export.poll import check
 from logferry.export.submit import submit
-from logferry.sources import find
+from logferry.sources.registry import source_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,7 +141,7 @@ class Steps:
 
     def row(self, request: Any) -> dict[str, Any]:
         """Give the ledger's row of an export."""
-        found = aws.ledger().read(find(request["source"]).read(request))
+        found = runtime.ledger().read(source_named(request["source"]).read(request))
         assert found is not None
         return dict(found.item)
 
@@ -184,7 +184,7 @@ class Steps:
     def forget(self) -> None:
         """Begin as a new process does: without settings, secrets and tokens."""
         _forget()
-        aws.ledger().now = lambda: self.clock
+        runtime.ledger().now = lambda: self.clock
 
 
 @contextmanager
@@ -224,7 +224,7 @@ def stage(vendors: Vendors, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
         for name, document in vendors.connections.items():
             steps.put_secret(name, document)
         steps.forget()
-        monkeypatch.setattr(aws, "describe_execution", lambda found: steps.executions.get(found, {}))
+        monkeypatch.setattr(runtime, "describe_execution", lambda found: steps.executions.get(found, {}))
         yield steps
         _forget()
 
@@ -236,7 +236,7 @@ def _client(service: str) -> Any:
 
 
 def _forget() -> None:
-    for name, function in vars(aws).items():
+    for name, function in vars(runtime).items():
         # Clients are made once: each costs as much as a test.
         if hasattr(function, "cache_clear") and name not in ("client", "s3"):
             function.cache_clear()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from logferry.download import Restart, UrlExpired
+from logferry.download.stream import Restart, UrlExpired
 from logferry.errors import (
     ConnectionConfigError,
     CorruptDownloadError,

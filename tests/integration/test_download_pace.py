@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from logferry.download.tls import PacedSocket
 from logferry.errors import SourceUnavailableError
-from logferry.http import CONNECT_SECONDS
-from logferry.tls import PacedSocket
+from logferry.vendor.transport import CONNECT_SECONDS
 from tests.integration.downloads import Clock, assert_silent, read, say
 
 if TYPE_CHECKING:

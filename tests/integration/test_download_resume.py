@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from logferry.download import Restart
+from logferry.download.stream import Restart
 from logferry.errors import CorruptDownloadError, SourceUnavailableError
 from tests.integration.downloads import BODY, File, read
 

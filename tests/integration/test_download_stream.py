@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from logferry.download import UrlExpired, open_stream
+from logferry.download.stream import UrlExpired, open_stream
 from logferry.errors import CorruptDownloadError, Throttled
-from logferry.job import Download
+from logferry.models.job import Download
 from tests.integration.downloads import BODY, File, read
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from logferry.download.throughput import Budget, Pace
+from logferry.download.tls import Transport
 from logferry.errors import SourceUnavailableError
-from logferry.pace import Budget, Pace
-from logferry.tls import Transport
 from tests.integration.downloads import BODY, Clock, File, assert_silent, read
 from tests.integration.wire import Proxy
 

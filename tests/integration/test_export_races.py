@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from logferry import aws, sources
+from logferry import runtime
 from logferry.errors import (
     CorruptDownloadError,
     DeliveryError,
@@ -18,8 +18,9 @@ from logferry.errors import (
     SourceUnavailableError,
     SubmitUncertainError,
 )
-from logferry.ledger import Ledger
-from logferry.table import FencedError
+from logferry.ledger.repository import Ledger
+from logferry.ledger.table import FencedError
+from logferry.sources.registry import source_named
 from tests.integration.steps import BUCKET, Steps, arn, example, stage
 from tests.sandbox.vendor import Delivery, Reply, Vendors
 
@@ -88,7 +89,7 @@ def during(steps: Steps, step: str, do: Callable[[], object]) -> None:
 def test_a_submit_that_died_after_its_post_is_followed_by_one_more_at_most(
     steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = sources.find(LOG["source"])
+    source = source_named(LOG["source"])
     for posts in (1, 2):
         # Given a function that is killed once the vendor has the job
         killed_after(monkeypatch, source, "submit")
@@ -114,7 +115,7 @@ def test_the_intent_is_written_before_the_post(steps: Steps) -> None:
 def test_where_no_second_post_is_allowed_none_is_sent(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBMIT_UNCERTAIN", "fail")
     steps.forget()
-    killed_after(monkeypatch, sources.find(LOG["source"]), "submit")
+    killed_after(monkeypatch, source_named(LOG["source"]), "submit")
     with pytest.raises(KilledError):
         steps.submit(LOG)
     with pytest.raises(SubmitUncertainError, match="an earlier call died"):
@@ -317,7 +318,7 @@ def test_only_the_notification_is_retried_after_sns_failed(
     steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = steps.ready(LOG)
-    failing_once(monkeypatch, aws.client("sns"), "publish", DeliveryError("SNS is away"))
+    failing_once(monkeypatch, runtime.client("sns"), "publish", DeliveryError("SNS is away"))
     with pytest.raises(DeliveryError):
         steps.fetch(LOG, state)
     asked = len(steps.vendors.requests)
@@ -385,7 +386,7 @@ def test_an_object_of_an_earlier_attempt_that_is_not_good_any_more_is_cleared(st
             steps.fetch(LOG, state)
     key = f"spark-log-csv/acme-uat/Motor/Quote/date=2026-11-18/{WINDOW}.zip"
     marks = {"export-id": state["export_id"], "attempt": "1"}
-    aws.s3().put_object(Bucket=BUCKET, Key=key, Body=b"no ZIP", Metadata=marks)
+    runtime.s3().put_object(Bucket=BUCKET, Key=key, Body=b"no ZIP", Metadata=marks)
     steps.end("one")
     # When the next attempt finds that it is no file of the kind
     state = steps.ready(LOG, name="two")
@@ -431,7 +432,7 @@ def test_abandon_takes_nothing_away_from_the_execution_that_took_over(
 def test_an_object_of_somebody_else_is_never_touched(steps: Steps) -> None:
     state = steps.ready(LOG)
     key = f"spark-log-csv/acme-uat/Motor/Quote/date=2026-11-18/{WINDOW}.zip"
-    aws.s3().put_object(Bucket=BUCKET, Key=key, Body=b"mine")
+    runtime.s3().put_object(Bucket=BUCKET, Key=key, Body=b"mine")
     with pytest.raises(DeliveryError, match="holds another object"):
         steps.fetch(LOG, state)
     steps.abandon(LOG, "DeliveryError")
@@ -514,7 +515,7 @@ def test_fewer_files_at_the_second_asking_are_no_landing(
     events = example("spark-events")
     steps.vendors.knobs.event_files = 2
     steps.vendors.deliver(Delivery(), Delivery(status=403))
-    kind = type(sources.find("spark-events"))
+    kind = type(source_named("spark-events"))
     original, asked = kind.open, []
 
     def fewer(self: Any, job: Any, api: Any) -> Any:

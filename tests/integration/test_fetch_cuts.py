@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from logferry import aws
-from logferry.bucket import s3_config
-from logferry.download import Budget
+from logferry import runtime
+from logferry.download.stream import Budget
 from logferry.errors import DeliveryError, LogferryError
 from logferry.export import fetch as fetch_module
-from logferry.parts import SMALLEST_PART
+from logferry.storage.bucket import s3_config
+from logferry.storage.buffers import SMALLEST_PART
 from tests.integration.steps import Steps, example, stage
 from tests.sandbox.vendor.big_zips import big_zip
 from tests.sandbox.vendor.delivery import Delivery, Framing
@@ -75,10 +75,10 @@ def landing(
             bucket = f"cuts-{uuid.uuid4()}"
             client.create_bucket(Bucket=bucket)
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-            settings = replace(aws.settings(), bucket=bucket, bucket_owner="")
-            monkeypatch.setattr(aws, "s3", lambda: client)
-            monkeypatch.setattr(aws, "settings", lambda: settings)
-        yield Landing(steps, aws.s3(), aws.settings().bucket)
+            settings = replace(runtime.settings(), bucket=bucket, bucket_owner="")
+            monkeypatch.setattr(runtime, "s3", lambda: client)
+            monkeypatch.setattr(runtime, "settings", lambda: settings)
+        yield Landing(steps, runtime.s3(), runtime.settings().bucket)
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])

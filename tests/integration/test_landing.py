@@ -14,7 +14,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
 from logferry.errors import CorruptDownloadError, DeliveryError
-from logferry.landing import (
+from logferry.storage.landing import (
     AlreadyThere,
     Condition,
     Conflict,

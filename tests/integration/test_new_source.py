@@ -14,6 +14,7 @@ import pytest
 
 from logferry import sources
 from logferry.errors import ConnectionConfigError, InvalidRequestError
+from logferry.sources.registry import source_named
 from tests.integration.steps import Steps, stage
 from tests.sandbox.vendor import Reply, Vendors
 
@@ -78,7 +79,7 @@ def test_its_inputs_and_connections_are_checked_as_any_others(steps: Steps) -> N
     with pytest.raises(InvalidRequestError, match=r"filters\.severity\.0: input should be a valid string"):
         steps.submit({**REQUEST, "filters": {"severity": [1]}})
     with pytest.raises(InvalidRequestError, match="acme-audit"):
-        sources.find("no-such-source")
+        source_named("no-such-source")
     steps.put_secret("acme-audit", {**steps.vendors.secret("bearer"), "account": "a-1"})
     with pytest.raises(ConnectionConfigError, match="connection acme-audit"):
         steps.submit(REQUEST)

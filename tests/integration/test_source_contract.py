@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 import openpyxl
 import pytest
 
-from logferry import sources
 from logferry.errors import (
     AuthenticationError,
     ConnectionConfigError,
@@ -23,17 +22,18 @@ from logferry.errors import (
     InvalidRequestError,
     SourceUnavailableError,
 )
-from logferry.job import FileKind
+from logferry.models.job import FileKind
+from logferry.sources.registry import source_named, source_names
 from tests.integration.steps import BUCKET, Steps, arn, example, stage
 from tests.sandbox.vendor import Delivery, Reply, Vendors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from logferry.source import Source
+    from logferry.sources.base import Source
 
-SOURCES = sources.names()
-KINDS = sorted({kind for name in SOURCES for kind in sources.find(name).auth})
+SOURCES = source_names()
+KINDS = sorted({kind for name in SOURCES for kind in source_named(name).auth})
 OUTPUT = {
     *("state", "export_id", "owner", "bucket", "key", "manifest_key", "size", "sha256", "records"),
     *("objects", "submits", "attempts", "polls"),
@@ -57,7 +57,7 @@ def _steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
 
 @pytest.fixture(name="source", params=SOURCES)
 def _source(request: pytest.FixtureRequest) -> Source:
-    return sources.find(request.param)
+    return source_named(request.param)
 
 
 def a_file(kind: FileKind) -> tuple[bytes, int]:

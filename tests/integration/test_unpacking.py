@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from logferry.aws import Settings
-from logferry.bucket import s3_config
 from logferry.errors import CorruptDownloadError, DeliveryError
-from logferry.manifest import SCHEMA
-from logferry.unpack import unpack
-from tests.unit.archives import Wanted, zipped
+from logferry.runtime import Settings
+from logferry.storage.bucket import s3_config
+from logferry.storage.manifest import SCHEMA
+from logferry.unpack.unpack import unpack
+from tests.unit.verify.archives import Wanted, zipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -103,8 +103,8 @@ def store_at(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Store:
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     settings = Settings(name, "", "", "", "", nothing, nothing, resubmit=False)
-    monkeypatch.setattr("logferry.aws.s3", lambda: s3)
-    monkeypatch.setattr("logferry.aws.settings", lambda: settings)
+    monkeypatch.setattr("logferry.runtime.s3", lambda: s3)
+    monkeypatch.setattr("logferry.runtime.settings", lambda: settings)
     return Store(s3, name)
 
 

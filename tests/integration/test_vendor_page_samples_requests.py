@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from logferry import sources
+from logferry.sources.registry import source_named
 from tests.integration.steps import Steps, stage
 from tests.sandbox.vendor import Vendors
 
@@ -238,5 +238,5 @@ def test_a_session_is_made_used_and_deleted_as_the_page_prints_it(steps: Steps, 
     ],
 )
 def test_the_permissions_are_those_of_the_pages(name: str, permission: str) -> None:
-    assert permission in sources.find(name).permission
-    assert "Spark.AllEncompassingProxy.json" in sources.find(name).permission
+    assert permission in source_named(name).permission
+    assert "Spark.AllEncompassingProxy.json" in source_named(name).permission

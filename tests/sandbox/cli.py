@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from logferry.coverage_html import page
+from logferry.coverage.page import page
+from logferry.coverage.widget import covered
 from logferry.errors import InvalidRequestError
-from logferry.ledger import Ledger
-from logferry.table import Table
-from logferry.widget import covered
+from logferry.ledger.repository import Ledger
+from logferry.ledger.table import Table
 from tests.sandbox.engine import Sandbox
 from tests.sandbox.run import Settings, run
 from tests.sandbox.show import ConsoleView

@@ -16,7 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from logferry.errors import InvalidRequestError
-from logferry.validation import export_request
+from logferry.export.validation import export_request
 from tests.smoke.collecting import Collecting
 from tests.smoke.executions import Executions
 from tests.smoke.exporting import Exporting

@@ -11,7 +11,7 @@ from tests.smoke.report import Broken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from logferry.request import ExportRequest
+    from logferry.models.request import ExportRequest
     from tests.smoke.executions import Executions
     from tests.smoke.report import Report
     from tests.smoke.stack import Stack

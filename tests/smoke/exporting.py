@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from logferry.entrykeys import EntryKeys
+from logferry.unpack.entry_keys import EntryKeys
 from tests.smoke.report import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from logferry.request import ExportRequest
+    from logferry.models.request import ExportRequest
     from tests.smoke.executions import Ended, Executions
     from tests.smoke.report import Report
     from tests.smoke.stack import Stack

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from logferry import sources
-from logferry.collection_input import read_collection
-from logferry.validation import export_request
+from logferry.collect.input import read_collection
+from logferry.export.validation import export_request
+from logferry.sources.registry import source_names
 from tests.gates.deployment import ROOT
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def test_no_code_edits_the_import_path() -> None:
 
 
 def test_every_source_has_an_example() -> None:
-    assert set(sources.names()) <= {path.stem for path in EXAMPLES}
+    assert set(source_names()) <= {path.stem for path in EXAMPLES}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -118,7 +118,7 @@ def test_every_example_is_a_valid_input(path: Path) -> None:
         assert export_request(document).source == path.stem
 
 
-@pytest.mark.parametrize("step", ["check", "fetch"])
+@pytest.mark.parametrize("step", ["poll", "fetch"])
 def test_status_and_fetch_start_without_pydantic(step: str) -> None:
     # pydantic costs 52 ms of every cold start, the X-Ray SDK 131.
     program = (

@@ -13,8 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from logferry.errors import ConnectionConfigError, DeliveryError
-from logferry.ledger import Ledger
-from logferry.table import Table
+from logferry.ledger.repository import Ledger
+from logferry.ledger.table import Table
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -68,7 +68,7 @@ def client(service: str) -> Any:
 @cache
 def s3() -> S3Client:
     """Give the client that lands files."""
-    from logferry.bucket import s3_config  # noqa: PLC0415 - submit and status never touch the bucket
+    from logferry.storage.bucket import s3_config  # noqa: PLC0415 - submit and status never touch the bucket
 
     return boto3.client("s3", config=s3_config())
 

@@ -10,18 +10,18 @@ from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
-from logferry import aws
+from logferry import runtime
 from logferry.collect.plan import plan
 from logferry.collect.report import report
+from logferry.coverage.widget import show
 from logferry.errors import InvalidRequestError
-from logferry.request import ExportRequest, Window
-from logferry.widget import show
+from logferry.models.request import ExportRequest, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from logferry.ledger import Ledger
-    from logferry.row import Row
+    from logferry.ledger.record import Row
+    from logferry.ledger.repository import Ledger
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 REGION = "eu-west-1"
@@ -35,7 +35,7 @@ class Stack:
     """The AWS that plan and report see, and what a test looks at in it."""
 
     def __init__(self) -> None:
-        self.ledger: Ledger = aws.ledger()
+        self.ledger: Ledger = runtime.ledger()
         self.ledger.now = lambda: NOW
         steps = boto3.client("stepfunctions", REGION)
         machine = steps.create_state_machine(
@@ -95,7 +95,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    cached: list[Callable[..., Any]] = [aws.settings, aws.client, aws.s3, aws.ledger]
+    cached: list[Callable[..., Any]] = [runtime.settings, runtime.client, runtime.s3, runtime.ledger]
     with mock_aws():
         for each in cached:
             each.cache_clear()  # type: ignore[attr-defined]

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from logferry.collection_input import read_collection
+from logferry.collect.input import read_collection
 from logferry.errors import InvalidRequestError
-from logferry.validation import export_request
+from logferry.export.validation import export_request
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 SERIES = {"source": "spark-log-csv", "connection": "acme", "target": {"folder": "Motor", "service": "Quote"}}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from logferry.pace import Budget, OutOfTimeError, Pace, TooSlowError
+from logferry.download.throughput import Budget, OutOfTimeError, Pace, TooSlowError
 
 
 class Clock:

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logferry.polling import FIRST_POLL_SECONDS, LONGEST_SECONDS, MAX_POLLS, wait_seconds, whole_seconds
+from logferry.export.polling import (
+    FIRST_POLL_SECONDS,
+    LONGEST_SECONDS,
+    MAX_POLLS,
+    wait_seconds,
+    whole_seconds,
+)
 
 AGES = st.floats(min_value=0.001, max_value=4_000) | st.floats(min_value=0.001, max_value=1e6)
 PROGRESS = st.none() | st.floats(allow_nan=True, allow_infinity=True)

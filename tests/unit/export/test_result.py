@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from logferry.export.result import duplicate, landed
-from logferry.request import ExportRequest
-from logferry.row import Row
+from logferry.ledger.record import Row
+from logferry.models.request import ExportRequest
 
 KEYS = [
     *("state", "export_id", "owner", "bucket", "key", "manifest_key", "size", "sha256", "records", "objects"),

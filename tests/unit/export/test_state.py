@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from logferry.state import ExportState, Step, age
+from logferry.export.state import ExportState, Step, age
 
 # As the first release wrote it. It is never edited: executions that run while a release is deployed hold it.
 OLD: dict[str, Any] = {

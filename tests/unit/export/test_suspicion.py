@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from logferry import sources
-from logferry.request import ExportRequest, Window
-from logferry.row import Row
-from logferry.suspicion import LOOKED_AT, suspect
+from logferry.export.suspicion import LOOKED_AT, suspect
+from logferry.ledger.record import Row
+from logferry.models.request import ExportRequest, Window
+from logferry.sources.registry import source_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOG = sources.find("spark-log-csv")
-EVENTS = sources.find("spark-events")
+LOG = source_named("spark-log-csv")
+EVENTS = source_named("spark-events")
 DAY = datetime(2026, 11, 18, tzinfo=UTC)
 ASKED = DAY + timedelta(days=1)
 
@@ -81,7 +81,7 @@ def test_a_window_that_was_not_over_is_suspect() -> None:
     [reason] = suspect(LOG, REQUEST, {}, records=5, sizes=[1], series=[], asked=early)
     assert "before the window was over" in reason
     # And a call has no window
-    call = sources.find("spark-call")
+    call = source_named("spark-call")
     request = ExportRequest(call.name, "acme", {"call_id": "a"}, item=call.item)
     assert suspect(call, request, {}, records=1, sizes=[1], series=[], asked=early) == []
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logferry import sources
 from logferry.errors import InvalidRequestError
-from logferry.validation import INSTANT, LARGEST, export_request
+from logferry.export.validation import INSTANT, LARGEST, export_request
+from logferry.sources.registry import source_named
 
 HUSH = "hush-7f3a9c1e5b2d8f4a6c0e"
 WINDOW = {"start": "2026-11-18T00:00:00Z", "end": "2026-11-19T00:00:00Z"}
@@ -190,7 +190,7 @@ def test_what_is_wrong_is_said_with_what_would_be_right(document: Any, said: str
 def test_what_is_right_is_taken(document: dict[str, Any]) -> None:
     request = export_request(document)
     # And what status and fetch read of the same input is the same export
-    again = sources.find(request.source).read(json.loads(json.dumps(document)))
+    again = source_named(request.source).read(json.loads(json.dumps(document)))
     assert again == request
     assert again.export_id == request.export_id
 

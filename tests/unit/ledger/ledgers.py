@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from moto import mock_aws
 
-from logferry.claim import Claim
-from logferry.ledger import Ledger
-from logferry.request import ExportRequest, Window
-from logferry.table import Table
+from logferry.ledger.claims import Claim
+from logferry.ledger.repository import Ledger
+from logferry.ledger.table import Table
+from logferry.models.request import ExportRequest, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from logferry.claim import Verdict
-    from logferry.row import Row
+    from logferry.ledger.claims import Verdict
+    from logferry.ledger.record import Row
 
 KEYS = ("series", "window")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from logferry.claim import Verdict
 from logferry.errors import DeliveryError
-from logferry.row import RowState
-from logferry.table import FencedError
-from tests.unit.ledgers import World, world
+from logferry.ledger.claims import Verdict
+from logferry.ledger.record import RowState
+from logferry.ledger.table import FencedError
+from tests.unit.ledger.ledgers import World, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from logferry.errors import DeliveryError
-from logferry.ledger import Ledger
-from logferry.request import ExportRequest, Window
-from logferry.row import Row, RowState
-from logferry.table import FencedError, Table
-from tests.unit.ledgers import DAY, LANDING, NOON, World, world
+from logferry.ledger.record import Row, RowState
+from logferry.ledger.repository import Ledger
+from logferry.ledger.table import FencedError, Table
+from logferry.models.request import ExportRequest, Window
+from tests.unit.ledger.ledgers import DAY, LANDING, NOON, World, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

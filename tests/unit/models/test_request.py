@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logferry import sources
-from logferry.request import ExportRequest, Window, canonical_json, iso_instant
-from logferry.validation import export_request
+from logferry.export.validation import export_request
+from logferry.models.request import ExportRequest, Window, canonical_json, iso_instant
+from logferry.sources.registry import source_named
 
 INPUT: dict[str, Any] = {
     "source": "spark-log-csv",
@@ -129,7 +129,7 @@ def test_all_calls_of_a_service_are_one_series() -> None:
     st.lists(st.tuples(st.text("a1/", min_size=1), st.none() | st.integers(0, 12)), min_size=2, unique=True)
 )
 def test_no_two_calls_share_a_place(calls: list[tuple[str, int | None]]) -> None:
-    source = sources.find("spark-call")
+    source = source_named("spark-call")
     targets = [{"call_id": call_id} | ({} if index is None else {"index": index}) for call_id, index in calls]
     keys = [source.read({"connection": "c", "target": target}).window_key for target in targets]
     assert len(set(keys)) == len(keys)

@@ -16,23 +16,25 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 import logferry
-from logferry import access, api, sources
-from logferry.access import Access
-from logferry.api import Api
 from logferry.errors import InvalidRequestError, LogferryError, SubmitUncertainError, Throttled
-from logferry.http import Reply, UnansweredError
-from logferry.job import Download, FileKind, Job, JobState, JobStatus
+from logferry.export.validation import export_request
+from logferry.models.job import Download, FileKind, Job, JobState, JobStatus
 from logferry.sources import _spark as spark
-from logferry.validation import export_request
+from logferry.sources.registry import source_named, source_names
+from logferry.vendor import auth as access
+from logferry.vendor import client as api
+from logferry.vendor.auth import Access
+from logferry.vendor.client import Api
+from logferry.vendor.transport import Reply, UnansweredError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from logferry.source import Source
+    from logferry.sources.base import Source
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PACKAGE = Path(logferry.__file__).parent
-SOURCES = sources.names()
+SOURCES = source_names()
 TOKEN = Reply(200, {}, b'{"access_token": "abc", "expires_in": 300}')
 
 AUTH: dict[str, dict[str, str]] = {
@@ -133,7 +135,7 @@ REPLIES = st.builds(
 @given(reply=REPLIES)
 @settings(max_examples=40, deadline=None)
 def test_any_reply_has_a_meaning(name: str, reply: Reply) -> None:
-    source = sources.find(name)
+    source = source_named(name)
     job, line = job_of(source), api_of(source)
     # When the vendor answers anything at all to a status request
     status = answered(reply, lambda: source.check(job, line))
@@ -149,7 +151,7 @@ def test_any_reply_has_a_meaning(name: str, reply: Reply) -> None:
 @given(reply=REPLIES)
 @settings(max_examples=40, deadline=None)
 def test_any_reply_to_a_submit_is_a_job_or_a_named_error(name: str, reply: Reply) -> None:
-    source = sources.find(name)
+    source = source_named(name)
     request, line = job_of(source).request, api_of(source)
     job = answered(reply, lambda: source.submit(request, line))
     assert isinstance(job, LogferryError | Throttled | Job)
@@ -163,7 +165,7 @@ def test_any_reply_to_a_submit_is_a_job_or_a_named_error(name: str, reply: Reply
 @given(reply=REPLIES)
 @settings(max_examples=40, deadline=None)
 def test_any_reply_to_the_question_for_files_is_files_or_a_named_error(name: str, reply: Reply) -> None:
-    source = sources.find(name)
+    source = source_named(name)
     job, line = job_of(source), api_of(source)
     found = answered(reply, lambda: list(source.open(job, line)))
     if not isinstance(found, LogferryError | Throttled):
@@ -197,7 +199,7 @@ NASTY = [
 @pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize("document", NASTY)
 def test_replies_that_cannot_be_encoded_have_a_meaning_too(name: str, document: Any) -> None:
-    source = sources.find(name)
+    source = source_named(name)
     job, line = job_of(source), api_of(source)
     status = answered(of(document), lambda: source.check(job, line))
     assert isinstance(status, JobStatus)
@@ -215,7 +217,7 @@ def test_replies_that_cannot_be_encoded_have_a_meaning_too(name: str, document: 
 @pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize("sent", [True, False])
 def test_no_reply_to_a_submit_is_in_doubt_only_once_it_was_sent(name: str, *, sent: bool) -> None:
-    source = sources.find(name)
+    source = source_named(name)
     request, line = job_of(source).request, api_of(source)
     error = answered(UnansweredError("it did not answer", sent=sent), lambda: source.submit(request, line))
     if not isinstance(error, Job):
@@ -226,7 +228,7 @@ def test_no_reply_to_a_submit_is_in_doubt_only_once_it_was_sent(name: str, *, se
 
 
 def check(name: str, document: Any) -> JobStatus:
-    source = sources.find(name)
+    source = source_named(name)
     job, line = job_of(source), api_of(source)
     status = answered(of(document), lambda: source.check(job, line))
     assert isinstance(status, JobStatus)
@@ -335,7 +337,7 @@ def test_a_window_is_never_narrowed_by_its_spelling(time: str, earlier: str, lat
 
 
 def test_only_a_file_hash_that_is_text_is_kept() -> None:
-    source = sources.find("spark-events")
+    source = source_named("spark-events")
     files = [{"file": "https://x.example.com/1", "file_hash": hash_} for hash_ in ("ab", None, 7, "")]
     document = {"status": "Success", "outputs": {"files": [*files, {"file": None}, "x", None]}}
     found = answered(of(document), lambda: list(source.open(job_of(source), api_of(source))))
@@ -356,7 +358,7 @@ def test_only_a_file_hash_that_is_text_is_kept() -> None:
 )
 def test_a_record_lands_as_the_vendor_wrote_it(text: str, lands: str) -> None:
     # Given a record, a JSON document inside a string
-    source = sources.find("spark-call")
+    source = source_named("spark-call")
     reply = of({"status": "Success", "response_data": text})
     # When it is fetched
     [download] = answered(reply, lambda: list(source.open(job_of(source), api_of(source))))
@@ -366,7 +368,7 @@ def test_a_record_lands_as_the_vendor_wrote_it(text: str, lands: str) -> None:
 
 @pytest.mark.parametrize("data", [None, "", "  ", "null", {}, []])
 def test_a_call_without_a_record_is_no_empty_file(data: Any) -> None:
-    source = sources.find("spark-call")
+    source = source_named("spark-call")
     error = answered(of({"response_data": data}), lambda: list(source.open(job_of(source), api_of(source))))
     assert isinstance(error, InvalidRequestError)
     assert "keeps no record" in str(error)
@@ -385,7 +387,7 @@ def test_a_call_without_a_record_is_no_empty_file(data: Any) -> None:
     ],
 )
 def test_tokens_are_asked_for_where_the_vendor_gives_them(base_url: str, url: str) -> None:
-    source = sources.find("spark-log-csv")
+    source = source_named("spark-log-csv")
     secret = {"base_url": base_url, "tenant": "my tenant", "auth": {"type": "client_credentials"}}
     secret["auth"] = {"type": "client_credentials", **AUTH["client_credentials"]}
     line = Line(TOKEN)
@@ -396,7 +398,7 @@ def test_tokens_are_asked_for_where_the_vendor_gives_them(base_url: str, url: st
 
 @pytest.mark.parametrize("region", ["ng", "eu-de", "au-syd", "eu-gb"])
 def test_uaa_tokens_are_asked_for_in_the_region(region: str) -> None:
-    source = sources.find("ibm-activity-tracker")
+    source = source_named("ibm-activity-tracker")
     base_url = f"https://activity-tracker.{region}.bluemix.net"
     secret = {"base_url": base_url, "space_id": "s", "auth": {"type": "uaa", "api_key": "hush-hush"}}
     line = Line(TOKEN)
@@ -421,7 +423,7 @@ def test_uaa_tokens_are_asked_for_in_the_region(region: str) -> None:
     ],
 )
 def test_a_half_open_window_becomes_inclusive_days(start: str, end: str, asked: tuple[str, ...]) -> None:
-    source = sources.find("ibm-activity-tracker")
+    source = source_named("ibm-activity-tracker")
     request = export_request(
         {"source": source.name, "connection": "ibm", "window": {"start": start, "end": end}}
     )
@@ -465,14 +467,14 @@ def test_windows_that_ibm_cannot_cut_are_refused(start: str, end: str, match: st
 def test_each_source_has_its_example_and_is_found_by_its_name() -> None:
     assert len(SOURCES) >= 6
     for name in SOURCES:
-        assert sources.find(name).name == name
+        assert source_named(name).name == name
         assert (ROOT / "statemachine" / "examples" / f"{name}.json").is_file()
 
 
 @pytest.mark.parametrize("name", ["", "spark", "_spark", "-spark", "../x", "spark_log_csv", "os", "README"])
 def test_any_other_name_is_refused_and_not_imported(name: str) -> None:
     with pytest.raises(InvalidRequestError, match="must be one of"):
-        sources.find(name)
+        source_named(name)
 
 
 VENDOR = re.compile(r"coherent|spark|\bibm\b|bluemix|keycloak|\buaa\b|synthetic", re.IGNORECASE)
@@ -508,6 +510,6 @@ def test_no_module_but_the_sources_knows_a_vendor() -> None:
     "document", [{}, [], {"response_data": {"job_id": None}}, {"response_data": {"job_id": 17}}]
 )
 def test_a_submit_whose_reply_names_no_job_is_uncertain(document: Any) -> None:
-    source = sources.find("spark-log-csv")
+    source = source_named("spark-log-csv")
     request, line = job_of(source).request, api_of(source)
     assert isinstance(answered(of(document), lambda: source.submit(request, line)), SubmitUncertainError)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logferry.errors import DeliveryError
-from logferry.landing import Condition, ObjectWriter
-from logferry.parts import MEBIBYTE, MEMORY, MOST_PARTS, Body, Buffers, StoppedError, part_size
+from logferry.storage.buffers import MEBIBYTE, MEMORY, MOST_PARTS, Body, Buffers, StoppedError, part_size
+from logferry.storage.landing import Condition, ObjectWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,7 @@ def test_a_file_that_no_upload_holds_is_refused_before_a_byte_moves() -> None:
 
 def test_parts_arrive_in_their_places_through_growing_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given parts that grow after every third: a quarter of the memory, a third, a half, all of it
-    monkeypatch.setattr("logferry.parts.GROW_AFTER", 3)
+    monkeypatch.setattr("logferry.storage.buffers.GROW_AFTER", 3)
     s3 = S3()
     # When
     with writer_to(s3) as writer:
@@ -120,7 +120,7 @@ def test_parts_arrive_in_their_places_through_growing_buffers(monkeypatch: pytes
 
 def test_reading_waits_for_s3_when_the_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given an S3 that holds every part up, and a memory of four
-    monkeypatch.setattr("logferry.writer.TURN_SECONDS", 0.01)
+    monkeypatch.setattr("logferry.storage.writer.TURN_SECONDS", 0.01)
     go, filled = threading.Event(), 0
     s3 = S3(hold=lambda: go.wait(20))
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logferry.errors import InvalidRequestError
-from logferry.keys import manifest_key, object_key
-from logferry.request import ExportRequest, Window, digest
+from logferry.models.request import ExportRequest, Window, digest
+from logferry.storage.keys import manifest_key, object_key
 
 DAY = Window(datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 19, tzinfo=UTC))
 CALL = "2bf68a86-8a0e-4dd8-8c3c-7e0f0a1d5b11"

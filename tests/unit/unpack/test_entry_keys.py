@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logferry.entrykeys import EntryKeys
+from logferry.unpack.entry_keys import EntryKeys
 
 FOLDER = "spark-log-csv/acme-uat/Motor/Quote/date=2026-11-18/"
 ARCHIVE = FOLDER + "20261118T000000Z--20261119T000000Z.zip"

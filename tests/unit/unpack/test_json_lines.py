@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logferry.errors import CorruptDownloadError
-from logferry.jsonlines import JsonLines
+from logferry.unpack.json_lines import JsonLines
 
 # Characters that end strings, lines and items come often.
 TEXTS = st.text(alphabet=st.sampled_from('"\\[]{},:\n\r\t é') | st.characters(exclude_categories=["Cs"]))

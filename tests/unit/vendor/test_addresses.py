@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logferry.errors import DownloadRefusedError, SourceUnavailableError
-from logferry.hosts import HostPolicy
+from logferry.vendor.egress import HostPolicy
 
 SPARK = HostPolicy(("*.coherent.global",), "https://excel.uat.us.coherent.global")
 EXACT = HostPolicy(("files.example.org", "127.0.0.1:9000", "[::1]:9000"), "https://files.example.org")

@@ -11,8 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logferry import access, sources
-from logferry.access import Access
 from logferry.errors import (
     AuthenticationError,
     ConnectionConfigError,
@@ -20,9 +18,12 @@ from logferry.errors import (
     SourceUnavailableError,
     Throttled,
 )
-from logferry.http import Reply, UnansweredError
+from logferry.sources.registry import source_named
+from logferry.vendor import auth as access
+from logferry.vendor.auth import Access
+from logferry.vendor.transport import Reply, UnansweredError
 
-RULES = sources.find("spark-log-csv").rules
+RULES = source_named("spark-log-csv").rules
 OLD, NEW = "old-client-secret", "new-client-secret"
 
 

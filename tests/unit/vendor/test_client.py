@@ -11,9 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from logferry import api, sources
-from logferry.access import Access
-from logferry.api import Api
 from logferry.errors import (
     AuthenticationError,
     ConnectionConfigError,
@@ -22,9 +19,13 @@ from logferry.errors import (
     SubmitUncertainError,
     Throttled,
 )
-from logferry.http import Reply, UnansweredError
+from logferry.sources.registry import source_named
+from logferry.vendor import client as api
+from logferry.vendor.auth import Access
+from logferry.vendor.client import Api
+from logferry.vendor.transport import Reply, UnansweredError
 
-RULES = sources.find("spark-log-csv").rules
+RULES = source_named("spark-log-csv").rules
 HUSH = "hush-7f3a9c1e"
 URL = "https://api.example.com:8443/x"
 

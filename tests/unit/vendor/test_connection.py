@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logferry import sources
-from logferry.connection import Connection
 from logferry.errors import ConnectionConfigError
+from logferry.sources.registry import source_named
+from logferry.vendor.connection import Connection
 
 HUSH = "hush-7f3a9c1e"
-SPARK = sources.find("spark-log-csv").rules
-EVENTS = sources.find("spark-events").rules
-IBM = sources.find("ibm-activity-tracker").rules
+SPARK = source_named("spark-log-csv").rules
+EVENTS = source_named("spark-events").rules
+IBM = source_named("ibm-activity-tracker").rules
 
 GOOD: dict[str, Any] = {
     "base_url": "https://excel.uat.us.coherent.global",

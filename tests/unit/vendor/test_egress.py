@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logferry.errors import ConnectionConfigError, DownloadRefusedError
-from logferry.hosts import HostPolicy
+from logferry.vendor.egress import HostPolicy
 
 BASE_URL = "https://excel.uat.us.coherent.global"
 SPARK = HostPolicy(("*.coherent.global",), BASE_URL)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logferry.retryafter import retry_after
+from logferry.vendor.retry_after import retry_after
 
 NOW = 1_795_000_000.0
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logferry import http
 from logferry.errors import ConnectionConfigError, SourceUnavailableError, Throttled
-from logferry.http import NotJsonError, Reply, UnansweredError, send
+from logferry.vendor import transport as http
+from logferry.vendor.transport import NotJsonError, Reply, UnansweredError, send
 from tests.sandbox.vendor import Vendors
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from logferry.archive import Findings, Limits, verifier
 from logferry.errors import CorruptDownloadError
-from logferry.job import FileKind
+from logferry.models.job import FileKind
+from logferry.verify.verifier import Findings, Limits, verifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

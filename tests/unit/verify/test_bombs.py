@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from logferry.archive import Limits, verifier
 from logferry.errors import CorruptDownloadError
-from logferry.job import FileKind
-from tests.unit.archives import (
+from logferry.models.job import FileKind
+from logferry.verify.verifier import Limits, verifier
+from tests.unit.verify.archives import (
     MIB,
     A,
     B,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logferry.errors import CorruptDownloadError
-from logferry.filehash import Hashed, read_hash
+from logferry.verify.filehash import Hashed, read_hash
 
 CONTENT = b"what the vendor served"
 NAMES = ("md5", "sha1", "sha256", "sha512")

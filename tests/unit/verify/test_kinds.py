@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from logferry import inflate
-from logferry.archive import Findings, Limits, verifier
 from logferry.errors import CorruptDownloadError
-from logferry.items import PARSED
-from logferry.job import FileKind
-from logferry.sniff import LOOKED_AT
-from tests.unit.archives import Wanted, verify, zipped
+from logferry.models.job import FileKind
+from logferry.verify import inflate
+from logferry.verify.json_items import PARSED
+from logferry.verify.sniff import LOOKED_AT
+from logferry.verify.verifier import Findings, Limits, verifier
+from tests.unit.verify.archives import Wanted, verify, zipped
 
 LINES = b'{"event": 1}\n{"event": 2}\n{"event": 3}'
 ARCHIVE = zipped([Wanted("a.csv", b"id\n1\n")])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.archives import (
+from tests.unit.verify.archives import (
     A,
     B,
     assembled,

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from logferry.inflate import BLOCK
-from tests.unit.archives import (
+from logferry.verify.inflate import BLOCK
+from tests.unit.verify.archives import (
     A,
     B,
     Header,

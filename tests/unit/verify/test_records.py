@@ -12,10 +12,10 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logferry.items import JsonCounter
-from logferry.job import FileKind
-from logferry.records import LONGEST_LINE, CsvCounter, LineCounter, SheetCounter
-from tests.unit.archives import Wanted, verify, zipped
+from logferry.models.job import FileKind
+from logferry.verify.json_items import JsonCounter
+from logferry.verify.records import LONGEST_LINE, CsvCounter, LineCounter, SheetCounter
+from tests.unit.verify.archives import Wanted, verify, zipped
 
 Counters = CsvCounter | JsonCounter | LineCounter | SheetCounter
 

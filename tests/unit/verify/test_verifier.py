@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from logferry.archive import Entry, Limits, verifier
 from logferry.errors import CorruptDownloadError
-from logferry.job import FileKind
-from tests.unit.archives import Wanted, verify, zipped
+from logferry.models.job import FileKind
+from logferry.verify.verifier import Entry, Limits, verifier
+from tests.unit.verify.archives import Wanted, verify, zipped
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 CONTENTS = (

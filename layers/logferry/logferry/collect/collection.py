@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from logferry import sources
-from logferry.windows import Every, split, windows
+from logferry.collect.windows import Every, split, windows
+from logferry.sources.registry import source_named
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
-    from logferry.request import ExportRequest, Window
+    from logferry.models.request import ExportRequest, Window
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Collection:
 
     def windows_of(self, request: ExportRequest) -> list[Window]:
         """Give the windows of one series: the calendar's, in pieces where its source takes no longer ones."""
-        rule = sources.find(request.source).window
+        rule = source_named(request.source).window
         if rule is None or rule.longest is None:
             return self.calendar
         return [piece for window in self.calendar for piece in split(window, rule.longest)]

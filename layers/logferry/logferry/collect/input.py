@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from logferry import sources
-from logferry.collection import Collection
+from logferry.collect.collection import Collection
+from logferry.collect.windows import Every, parse_from, parse_settle, parse_until, parse_zone, split
 from logferry.errors import InvalidRequestError
-from logferry.request import ExportRequest, Window, canonical_json
-from logferry.source import WindowRule
-from logferry.validation import NAME, STRICT, export_request, validated
-from logferry.windows import Every, parse_from, parse_settle, parse_until, parse_zone, split
+from logferry.export.validation import NAME, STRICT, export_request, validated
+from logferry.models.request import ExportRequest, Window, canonical_json
+from logferry.sources.base import WindowRule
+from logferry.sources.registry import source_named
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from logferry.source import Source
+    from logferry.sources.base import Source
 
 MOST_WINDOWS = 250_000
 """More than any backfill needs, and few enough for one call of plan: 100,000 take it a minute."""
@@ -132,7 +132,7 @@ def _series(entry: dict[str, Any], at: str, collection: Collection) -> ExportReq
 
 
 def _source(entry: dict[str, Any]) -> Source:
-    source = sources.find(validated(SeriesInput, entry).source)
+    source = source_named(validated(SeriesInput, entry).source)
     if source.window is None:
         raise InvalidRequestError(f"source: {source.name} has no windows, so it cannot be collected")
     if len(canonical_json(entry).encode()) > LARGEST_SERIES:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from logferry import aws
-from logferry.notify import send, words_of
+from logferry import runtime
+from logferry.notifications import send, words_of
 from logferry.redact import redact
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def announce(summary: Mapping[str, Any], failed: Sequence[Mapping[str, Any]], ex
         "schema": SCHEMA,
         "status": "FAILED" if summary["failed"] else "COLLECTED",
         **summary,
-        "bucket": aws.settings().bucket,
+        "bucket": runtime.settings().bucket,
         "failed_windows": [_named(window) for window in failed],
     }
     _publish(document, _sentences(document), execution)
@@ -72,9 +72,9 @@ def _sentences(document: Mapping[str, Any]) -> str:
 
 def _publish(document: Mapping[str, Any], text: str, execution: str) -> None:
     """Publish once an execution: the ledger remembers it, so that a repeated call stays silent."""
-    ledger, topic = aws.ledger(), aws.settings().topic_arn
+    ledger, topic = runtime.ledger(), runtime.settings().topic_arn
     if ledger.failure_announced(execution):
         return
     attributes = {"status": str(document["status"]), "kind": "collection"}
-    send(aws.client("sns"), topic, {**document, "execution": execution}, text, attributes)
+    send(runtime.client("sns"), topic, {**document, "execution": execution}, text, attributes)
     ledger.announce_failure(execution)

@@ -10,19 +10,19 @@ from hashlib import sha256
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from logferry import aws
+from logferry import runtime
 from logferry.collect import store
-from logferry.collect.decision import Decision, decide, rows_of
+from logferry.collect.collection import export_of, input_of
+from logferry.collect.input import read_collection
 from logferry.collect.report import write_report
-from logferry.collection import export_of, input_of
-from logferry.collection_input import read_collection
-from logferry.observe import log
+from logferry.ledger.decision import Decision, decide, rows_of
+from logferry.telemetry import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.collection import Collection
-    from logferry.request import ExportRequest, Window
+    from logferry.collect.collection import Collection
+    from logferry.models.request import ExportRequest, Window
 
 RUN_DIGITS = 8
 """Hex digits that tell this collection's second names from another's; a name has at most 80 characters."""
@@ -35,7 +35,7 @@ def plan(event: Mapping[str, Any]) -> dict[str, Any]:
     Distributed Map reads. The state stays small whatever the number of windows: all lists are in the bucket.
     Raises InvalidRequestError, DeliveryError.
     """
-    ledger = aws.ledger()
+    ledger = runtime.ledger()
     execution = event["execution"]
     collection = read_collection(event["request"], ledger.now())
     folder = store.folder_of(execution)
@@ -75,7 +75,7 @@ class _Plan:
         self.collection = collection
         self.lists: dict[str, IO[bytes]] = {}
         self._stack = ExitStack()
-        self._alive = cache(aws.execution_runs)
+        self._alive = cache(runtime.execution_runs)
 
     def __enter__(self) -> Self:
         self.draft: IO[bytes] = self._stack.enter_context(TemporaryFile())
@@ -92,7 +92,7 @@ class _Plan:
         counts: Counter[Decision] = Counter()
         for place, request in enumerate(collection.series):
             windows = collection.windows_of(request)
-            rows = rows_of(aws.ledger(), request, windows)
+            rows = rows_of(runtime.ledger(), request, windows)
             for window in windows:
                 row = rows.get(window.key)
                 decision = decide(row, collection.max_attempts, force=collection.force, alive=self._alive)

@@ -10,21 +10,21 @@ from itertools import groupby
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
-from logferry import aws
+from logferry import runtime
 from logferry.collect import notice, store
-from logferry.collect.decision import Decision, decide, rows_of
-from logferry.collection import export_of
+from logferry.collect.collection import export_of
 from logferry.errors import CollectionIncompleteError
-from logferry.observe import log
-from logferry.outcome import Outcome, outcome_of
-from logferry.request import ExportRequest, Window
-from logferry.row import RowState
+from logferry.ledger.decision import Decision, decide, rows_of
+from logferry.ledger.record import RowState
+from logferry.ledger.status import Outcome, outcome_of
+from logferry.models.request import ExportRequest, Window
+from logferry.telemetry import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from logferry.row import Row
+    from logferry.ledger.record import Row
 
 SCHEMA = "logferry.collection-report/1"
 HOUR = 3600
@@ -42,7 +42,7 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
     plan = event["plan"]
     written = write_report(plan["plan_key"], plan["report_key"], execution)
     summary, oldest = written.summary, written.oldest_missing
-    since = (aws.ledger().now() - oldest).total_seconds() if oldest else 0.0
+    since = (runtime.ledger().now() - oldest).total_seconds() if oldest else 0.0
     # The alarms on windows given up, and on windows missing for too long, read this line.
     log().info("collected", extra={**summary, "oldest_missing_hours": round(since / HOUR, 2)})
     notice.announce(summary, written.failed, execution)
@@ -83,7 +83,7 @@ class _Report:
         self._failed: list[dict[str, Any]] = []
         self._oldest_missing: datetime | None = None
         self._counts: Counter[str] = Counter()
-        self._alive = cache(aws.execution_runs)
+        self._alive = cache(runtime.execution_runs)
 
     def write(self, report_key: str, execution: str) -> Written:
         """Write everything; the summary comes last, when it is known."""
@@ -111,7 +111,7 @@ class _Report:
 
     def _series(self, series: ExportRequest, lines: Iterable[Mapping[str, Any]]) -> None:
         noted = [(Window.from_json(line["window"]), Decision(line["decision"])) for line in lines]
-        rows = rows_of(aws.ledger(), series, [window for window, _ in noted])
+        rows = rows_of(runtime.ledger(), series, [window for window, _ in noted])
         entries = (self._window(series, window, decision, rows.get(window.key)) for window, decision in noted)
         for place, entry in enumerate(entries):
             self._text((",\n" if place else "") + json.dumps(entry))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import IO, TYPE_CHECKING, Any
 
-from logferry import aws
-from logferry.bucket import delivering, owned_by
+from logferry import runtime
+from logferry.storage.bucket import delivering, owned_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +24,10 @@ def folder_of(execution: str) -> str:
 
 def put(key: str, file: IO[bytes], content_type: str) -> None:
     """Store a file from its beginning. Raises DeliveryError."""
-    settings = aws.settings()
+    settings = runtime.settings()
     file.seek(0)
     with delivering("PutObject", settings.bucket, key):
-        aws.s3().put_object(
+        runtime.s3().put_object(
             Bucket=settings.bucket,
             Key=key,
             Body=file,
@@ -39,8 +39,8 @@ def put(key: str, file: IO[bytes], content_type: str) -> None:
 
 def lines(key: str) -> Iterator[dict[str, Any]]:
     """Read a file of JSON lines. Raises DeliveryError."""
-    settings = aws.settings()
+    settings = runtime.settings()
     with delivering("GetObject", settings.bucket, key):
-        reply = aws.s3().get_object(Bucket=settings.bucket, Key=key, **owned_by(settings.bucket_owner))
+        reply = runtime.s3().get_object(Bucket=settings.bucket, Key=key, **owned_by(settings.bucket_owner))
         for line in reply["Body"].iter_lines(256 * 1024):
             yield json.loads(line)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from logferry.errors import InvalidRequestError
-from logferry.request import Window
+from logferry.models.request import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

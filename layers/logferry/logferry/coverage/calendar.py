@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
-from logferry.outcome import Outcome, count_words
+from logferry.ledger.status import Outcome, count_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from logferry.outcome import WindowCoverage
-    from logferry.windows import Every
+    from logferry.collect.windows import Every
+    from logferry.ledger.status import WindowCoverage
 
 SIZE, PITCH = 15, 18
 """A cell and its distance to the next, in pixels."""

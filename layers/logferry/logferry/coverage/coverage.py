@@ -6,16 +6,16 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from logferry.outcome import SeriesCoverage, WindowCoverage, note_of, outcome_of
-from logferry.request import Window, iso_instant
+from logferry.ledger.status import SeriesCoverage, WindowCoverage, note_of, outcome_of
+from logferry.models.request import Window, iso_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from logferry.ledger import Ledger
-    from logferry.request import ExportRequest
-    from logferry.row import Row
-    from logferry.windows import Every
+    from logferry.collect.windows import Every
+    from logferry.ledger.record import Row
+    from logferry.ledger.repository import Ledger
+    from logferry.models.request import ExportRequest
 
 MAX_ATTEMPTS = 5
 SHOWN = timedelta(days=400)

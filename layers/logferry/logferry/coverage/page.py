@@ -12,14 +12,14 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from logferry.calendar_svg import blocks, swatch
-from logferry.outcome import Outcome, count_words
+from logferry.coverage.calendar import blocks, swatch
+from logferry.ledger.status import Outcome, count_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from logferry.outcome import SeriesCoverage, WindowCoverage
-    from logferry.windows import Every
+    from logferry.collect.windows import Every
+    from logferry.ledger.status import SeriesCoverage, WindowCoverage
 
 Theme = Literal["light", "dark", "auto"]
 

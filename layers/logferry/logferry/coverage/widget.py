@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from logferry import aws
-from logferry.coverage import coverage_of, coverage_of_all
-from logferry.coverage_html import Theme, render
+from logferry import runtime
+from logferry.coverage.coverage import coverage_of, coverage_of_all
+from logferry.coverage.page import Theme, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.ledger import Ledger
-    from logferry.outcome import SeriesCoverage
+    from logferry.ledger.repository import Ledger
+    from logferry.ledger.status import SeriesCoverage
 
 DESCRIPTION = """## Logferry coverage
 
@@ -54,7 +54,7 @@ def show(event: Mapping[str, Any]) -> str:
     parameters = {name: value for name, value in event.items() if name != "widgetContext"}
     context = event.get("widgetContext") or {}
     theme: Theme = "dark" if context.get("theme") == "dark" else "light"
-    return render(covered(aws.ledger(), parameters), theme)
+    return render(covered(runtime.ledger(), parameters), theme)
 
 
 def covered(ledger: Ledger, document: Mapping[str, Any]) -> list[SeriesCoverage]:
@@ -62,7 +62,7 @@ def covered(ledger: Ledger, document: Mapping[str, Any]) -> list[SeriesCoverage]
     if not document:
         return coverage_of_all(ledger, ledger.now())
     # Imported here: a dashboard without parameters does without pydantic.
-    from logferry.collection_input import read_collection  # noqa: PLC0415
+    from logferry.collect.input import read_collection  # noqa: PLC0415
 
     asked = read_collection(dict(document), ledger.now())
     return [

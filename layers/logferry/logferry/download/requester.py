@@ -15,14 +15,14 @@ from logferry.errors import (
     InvalidRequestError,
     SourceUnavailableError,
 )
-from logferry.http import USER_AGENT, Reply
+from logferry.vendor.transport import USER_AGENT, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from logferry.hosts import HostPolicy, Location
-    from logferry.job import Download
-    from logferry.route import Route
+    from logferry.download.route import Route
+    from logferry.models.job import Download
+    from logferry.vendor.egress import HostPolicy, Location
 
 REDIRECTS = 3
 """Hops that are followed: a vendor's own, its storage's, one to spare."""

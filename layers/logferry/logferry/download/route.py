@@ -17,16 +17,16 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, make_headers, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
+from logferry.download.tls import Transport
 from logferry.errors import ConnectionConfigError, SourceUnavailableError
-from logferry.http import CONNECT_SECONDS
-from logferry.tls import Transport
+from logferry.vendor.transport import CONNECT_SECONDS
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
-    from logferry.hosts import HostPolicy, Location
-    from logferry.pace import Pace
+    from logferry.download.throughput import Pace
+    from logferry.vendor.egress import HostPolicy, Location
 
 
 @dataclass

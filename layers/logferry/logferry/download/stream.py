@@ -7,16 +7,16 @@ import time
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from logferry.pace import Budget, Pace
-from logferry.route import Route
-from logferry.transfer import Restart, Transfer
-from logferry.visit import Credentials, UrlExpired, Visitor
+from logferry.download.requester import Credentials, UrlExpired, Visitor
+from logferry.download.route import Route
+from logferry.download.throughput import Budget, Pace
+from logferry.download.transfer import Restart, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from logferry.hosts import HostPolicy
-    from logferry.job import Download
+    from logferry.models.job import Download
+    from logferry.vendor.egress import HostPolicy
 
 __all__ = ["Budget", "Credentials", "Restart", "Stream", "UrlExpired", "open_stream"]
 

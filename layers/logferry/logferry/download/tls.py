@@ -16,7 +16,7 @@ from urllib3.util.ssltransport import SSLTransport
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-    from logferry.pace import Pace
+    from logferry.download.throughput import Pace
 
 SIP_BYTES: Final = 128 * 1024
 """The most that is taken from the kernel at once; more saves nothing, and leaves the processor's cache."""

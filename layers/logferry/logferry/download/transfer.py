@@ -8,14 +8,14 @@ from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Self
 
+from logferry.download.throughput import OutOfTimeError, TooSlowError
 from logferry.errors import CorruptDownloadError, SourceUnavailableError
-from logferry.pace import OutOfTimeError, TooSlowError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from logferry.pace import Pace
-    from logferry.visit import Answer, Visitor
+    from logferry.download.requester import Answer, Visitor
+    from logferry.download.throughput import Pace
 
 READ_BYTES = 256 * 1024
 """The most that one read takes: reads below 64 KiB cost up to twice the CPU, larger ones save nothing."""
@@ -37,7 +37,7 @@ class Restart(Exception):  # noqa: N818 - no error: fetch begins the file again
 
 
 class Transfer:
-    """A file that comes over HTTPS; `logferry.download.Stream` says what it offers and raises."""
+    """A file that comes over HTTPS; `logferry.download.stream.Stream` says what it offers and raises."""
 
     def __init__(self, visitor: Visitor, pace: Pace, limit: int | None) -> None:
         self.size: int | None = None

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from logferry import aws
-from logferry.bucket import abort_uploads, find, remove
+from logferry import runtime
 from logferry.export._vendor import final_key
-from logferry.keys import manifest_key
+from logferry.storage.bucket import abort_uploads, find, remove
+from logferry.storage.keys import manifest_key
 
 if TYPE_CHECKING:
-    from logferry.bucket import Existing
-    from logferry.request import ExportRequest
-    from logferry.row import Row
-    from logferry.source import Source
+    from logferry.ledger.record import Row
+    from logferry.models.request import ExportRequest
+    from logferry.sources.base import Source
+    from logferry.storage.bucket import Existing
 
 
 def clear(source: Source, request: ExportRequest, row: Row) -> None:
@@ -22,7 +22,7 @@ def clear(source: Source, request: ExportRequest, row: Row) -> None:
     To be called when the ledger's fence is down: a fetch that still runs can then commit nothing any more.
     Raises DeliveryError.
     """
-    s3, settings = aws.s3(), aws.settings()
+    s3, settings = runtime.s3(), runtime.settings()
     place = 1
     while _is_ours(request, row):
         key = final_key(source, request, row, place)
@@ -39,7 +39,7 @@ def clear(source: Source, request: ExportRequest, row: Row) -> None:
 
 def _is_ours(request: ExportRequest, row: Row) -> bool:
     """Tell whether nobody has taken over: the next attempt may adopt what lies there."""
-    now = aws.ledger().read(request)
+    now = runtime.ledger().read(request)
     return now is not None and (now.owner, now.attempt) == (row.owner, row.attempt)
 
 

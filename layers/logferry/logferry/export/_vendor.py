@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from logferry import aws
-from logferry.access import Access
-from logferry.api import Api
-from logferry.keys import object_key
-from logferry.sources import find
+from logferry import runtime
+from logferry.sources.registry import source_named
+from logferry.storage.keys import object_key
+from logferry.vendor.auth import Access
+from logferry.vendor.client import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.request import ExportRequest
-    from logferry.row import Row
-    from logferry.source import Source
+    from logferry.ledger.record import Row
+    from logferry.models.request import ExportRequest
+    from logferry.sources.base import Source
 
 
 def final_key(source: Source, request: ExportRequest, row: Row, place: int) -> str:
@@ -30,7 +30,7 @@ def final_key(source: Source, request: ExportRequest, row: Row, place: int) -> s
 
 def open_api(source: Source, request: ExportRequest) -> Api:
     """Load the connection of a request. Raises ConnectionConfigError, before anything is sent."""
-    access = Access(request.connection, source.rules, aws.secret, aws.tokens())
+    access = Access(request.connection, source.rules, runtime.secret, runtime.tokens())
     return Api(access, source.permission)
 
 
@@ -39,5 +39,5 @@ def read_event(event: Mapping[str, object]) -> tuple[Source, ExportRequest]:
     document = event["request"]
     if not isinstance(document, dict):
         raise TypeError("the input that submit checked is an object")
-    source = find(document["source"])
+    source = source_named(document["source"])
     return source, source.read(document)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from logferry import aws
+from logferry import runtime
 from logferry.errors import ExportTimedOutError
-from logferry.observe import log, measure
-from logferry.polling import MAX_POLLS, whole_seconds
-from logferry.state import ExportState, Step
+from logferry.export.polling import MAX_POLLS, whole_seconds
+from logferry.export.state import ExportState, Step
+from logferry.telemetry import log, measure
 
 if TYPE_CHECKING:
     from logferry.errors import Throttled
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def seconds_left(state: ExportState) -> float:
     """Give the seconds until the export's deadline, negative once it has passed."""
-    return (datetime.fromisoformat(state.deadline) - aws.ledger().now()).total_seconds()
+    return (datetime.fromisoformat(state.deadline) - runtime.ledger().now()).total_seconds()
 
 
 def wait_as_told(state: ExportState, throttled: Throttled, source: str) -> ExportState:

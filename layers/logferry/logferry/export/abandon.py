@@ -6,22 +6,23 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from logferry import aws, notify, sources
+from logferry import notifications, runtime
 from logferry.errors import InvalidRequestError, LogferryError, SourceUnavailableError, Throttled
 from logferry.export._leftovers import clear
 from logferry.export._vendor import open_api
-from logferry.job import Job
-from logferry.notify import words_of
-from logferry.observe import log, measure
+from logferry.export.validation import export_request
+from logferry.ledger.record import RowState
+from logferry.ledger.table import FencedError
+from logferry.models.job import Job
+from logferry.notifications import words_of
 from logferry.redact import redact
-from logferry.row import RowState
-from logferry.table import FencedError
-from logferry.validation import export_request
+from logferry.sources.registry import source_named, source_names
+from logferry.telemetry import log, measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from logferry.request import ExportRequest
+    from logferry.models.request import ExportRequest
 
 ABORTED = "ExecutionAborted"
 KEEPS_JOB = {
@@ -71,7 +72,7 @@ class Failure:
     def _of_event(cls, detail: Mapping[str, Any]) -> Failure | None:
         arn = str(detail["executionArn"])
         # An event leaves out what is long, and may be late: the execution itself knows.
-        known = {**detail, **aws.describe_execution(arn)}
+        known = {**detail, **runtime.describe_execution(arn)}
         status = str(known["status"])
         if status not in ENDED:
             return None  # it was redriven meanwhile
@@ -112,8 +113,8 @@ def _request(document: Any) -> ExportRequest | None:
 
 def _clean(failure: Failure, request: ExportRequest) -> Iterator[LogferryError]:
     """Release and write off; give the problems met on the way."""
-    source = sources.find(request.source)
-    ledger = aws.ledger()
+    source = source_named(request.source)
+    ledger = runtime.ledger()
     row = ledger.read(request)
     if row is None or row.owner != failure.execution:
         return
@@ -141,13 +142,13 @@ def _clean(failure: Failure, request: ExportRequest) -> Iterator[LogferryError]:
 
 
 def _announce(failure: Failure, request: ExportRequest | None) -> None:
-    ledger, settings = aws.ledger(), aws.settings()
+    ledger, settings = runtime.ledger(), runtime.settings()
     if ledger.failure_announced(failure.execution):
         return
     identity = request.identity() if request else _outline(failure.document)
     export_id = request.export_id if request else None
-    document = notify.failed(identity, export_id, settings.bucket, failure.error, failure.cause)
-    notify.publish(aws.client("sns"), settings.topic_arn, document, failure.execution)
+    document = notifications.failed(identity, export_id, settings.bucket, failure.error, failure.cause)
+    notifications.publish(runtime.client("sns"), settings.topic_arn, document, failure.execution)
     ledger.announce_failure(failure.execution)
     measure(str(identity.get("source") or "unknown"), ExportsFailed=1)
 
@@ -157,7 +158,7 @@ def _outline(document: Any) -> dict[str, str]:
     if not isinstance(document, dict):
         return {}
     outline = {}
-    if document.get("source") in sources.names():
+    if document.get("source") in source_names():
         outline["source"] = document["source"]
     connection = document.get("connection")
     if isinstance(connection, str):

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from logferry import aws, notify
-from logferry.download import Budget
+from logferry import notifications, runtime
+from logferry.download.stream import Budget
 from logferry.errors import Throttled
 from logferry.export._leftovers import clear
 from logferry.export._vendor import open_api, read_event
 from logferry.export._wait import wait_as_told
 from logferry.export.land import Lander
 from logferry.export.result import landed
-from logferry.job import Job
-from logferry.observe import MetricUnit, log, measure
-from logferry.row import Row, RowState
-from logferry.state import ExportState, Step, age
-from logferry.table import FencedError
+from logferry.export.state import ExportState, Step, age
+from logferry.ledger.record import Row, RowState
+from logferry.ledger.table import FencedError
+from logferry.models.job import Job
+from logferry.telemetry import MetricUnit, log, measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.request import ExportRequest
-    from logferry.source import Source
+    from logferry.models.request import ExportRequest
+    from logferry.sources.base import Source
 
 
 def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
@@ -34,17 +34,19 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     """
     source, request = read_event(event)
     state = ExportState.from_json(event["state"])
-    row = aws.ledger().read(request)
+    row = runtime.ledger().read(request)
     if row is None or (row.owner, row.attempt) != (event["execution"], state.attempt):
         return _lost(state)
     try:
-        row = aws.ledger().fetching(row)
+        row = runtime.ledger().fetching(row)
         if row.state is RowState.SUBMITTED:
             row = _land(row, source, request, Budget(seconds))
         if not row.notified:
-            document = notify.landed(request.identity(), request.export_id, row.item)
-            notify.publish(aws.client("sns"), aws.settings().topic_arn, document, event["execution"])
-            row = aws.ledger().notified(row)
+            document = notifications.landed(request.identity(), request.export_id, row.item)
+            notifications.publish(
+                runtime.client("sns"), runtime.settings().topic_arn, document, event["execution"]
+            )
+            row = runtime.ledger().notified(row)
         # Last: a vendor that cannot let go of a job must not keep a landing from being announced.
         if row.job_id and not source.adoptable:
             source.release(Job(row.job_id, request), open_api(source, request))
@@ -57,7 +59,7 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
 
 
 def _land(row: Row, source: Source, request: ExportRequest, budget: Budget) -> Row:
-    ledger, job = aws.ledger(), Job(row.job_id or "", request)
+    ledger, job = runtime.ledger(), Job(row.job_id or "", request)
     landing = Lander(source, open_api(source, request), job, row, budget).land()
     counts = {"landed_submits": row.submits, "landed_polls": row.polls}
     row = ledger.landed(row, {**landing, **counts})
@@ -79,7 +81,7 @@ def _land(row: Row, source: Source, request: ExportRequest, budget: Budget) -> R
 
 def _take_back(source: Source, request: ExportRequest, execution: str, attempt: int) -> None:
     """Clear what was put while somebody stopped the execution and abandon was faster."""
-    row = aws.ledger().read(request)
+    row = runtime.ledger().read(request)
     if row and row.owner == execution and row.attempt == attempt == row.item.get("failed_attempt"):
         clear(source, request, row)
 

@@ -6,16 +6,15 @@ from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from logferry import __version__, aws
-from logferry.archive import Findings, verifier
-from logferry.download import Budget, Restart, UrlExpired, open_stream
+from logferry import __version__, runtime
+from logferry.download.stream import Budget, Restart, UrlExpired, open_stream
 from logferry.errors import DeliveryError, SourceUnavailableError
 from logferry.export._vendor import final_key
-from logferry.filehash import Hashed, read_hash
-from logferry.hosts import HostPolicy
-from logferry.job import FileKind
-from logferry.keys import manifest_key
-from logferry.landing import (
+from logferry.export.suspicion import suspect
+from logferry.models.job import FileKind
+from logferry.models.request import iso_instant
+from logferry.storage.keys import manifest_key
+from logferry.storage.landing import (
     AlreadyThere,
     Condition,
     Conflict,
@@ -29,18 +28,19 @@ from logferry.landing import (
     transfer,
     write_json,
 )
-from logferry.manifest import SCHEMA
-from logferry.request import iso_instant
-from logferry.suspicion import suspect
+from logferry.storage.manifest import SCHEMA
+from logferry.vendor.egress import HostPolicy
+from logferry.verify.filehash import Hashed, read_hash
+from logferry.verify.verifier import Findings, verifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.api import Api
-    from logferry.job import Download, Job
-    from logferry.request import ExportRequest
-    from logferry.row import Row
-    from logferry.source import Source
+    from logferry.ledger.record import Row
+    from logferry.models.job import Download, Job
+    from logferry.models.request import ExportRequest
+    from logferry.sources.base import Source
+    from logferry.vendor.client import Api
 
 FRESH_URLS = 2
 """Fresh URLs asked for after one has expired."""
@@ -82,7 +82,7 @@ class Lander:
         """Land one file: fresh URLs for expired ones, from the start where only that helps."""
         key = final_key(self.source, self.request, self.row, place + 1)
         if self.row.attempt > 1 or self.row.item["fetches"] > 1:
-            abort_uploads(aws.s3(), aws.settings().bucket, key, aws.settings().bucket_owner)
+            abort_uploads(runtime.s3(), runtime.settings().bucket, key, runtime.settings().bucket_owner)
         fresh = races = 0
         while True:
             try:
@@ -108,7 +108,7 @@ class Lander:
                     raise DeliveryError(f"somebody else writes {key} all the time ({race})") from None
 
     def _try(self, key: str, download: Download) -> tuple[Stored, Findings]:
-        s3, settings = aws.s3(), aws.settings()
+        s3, settings = runtime.s3(), runtime.settings()
         existing = find(s3, settings.bucket, key, settings.bucket_owner)
         if existing and self._is_mine(existing, key):
             return read_back(
@@ -146,8 +146,8 @@ class Lander:
         """Tell an object that an earlier call landed from one that a refresh replaces."""
         if existing.metadata.get("export-id") != self.request.export_id:
             raise DeliveryError(
-                f"s3://{aws.settings().bucket}/{key} holds another object ({existing.size} bytes, export-id "
-                f"{existing.metadata.get('export-id', 'none')}); move it away, then start again"
+                f"s3://{runtime.settings().bucket}/{key} holds another object ({existing.size} bytes, "
+                f"export-id {existing.metadata.get('export-id', 'none')}); move it away, then start again"
             )
         return not self.request.refresh or existing.metadata.get("attempt") == self.marks["attempt"]
 
@@ -166,7 +166,7 @@ class Lander:
             raise SourceUnavailableError("fetch ran out of time while S3 took the file; nothing was landed")
 
     def _manifest(self) -> dict[str, Any]:
-        settings, row = aws.settings(), self.row
+        settings, row = runtime.settings(), self.row
         objects = [_object(stored, findings) for stored, findings in self.landed]
         counts = [findings.records for _, findings in self.landed]
         known = [count for count in counts if count is not None]
@@ -196,7 +196,7 @@ class Lander:
                     (entry.size for _, findings in self.landed for entry in findings.entries),
                 ),
                 asked=row.submitted_at or row.claimed_at,
-                series=aws.ledger().rows(self.request.series_id, newest_first=True),
+                series=runtime.ledger().rows(self.request.series_id, newest_first=True),
                 proven=self.proven,
             ),
         }
@@ -211,7 +211,7 @@ class Lander:
             "entries": entries,
             **{name: landing[name] for name in ("objects", "records", "suspect")},
             "requested_at": row.item.get("submitted_at", row.item["claimed_at"]),
-            "landed_at": iso_instant(aws.ledger().now()),
+            "landed_at": iso_instant(runtime.ledger().now()),
             "submits": row.submits,
             "attempts": row.attempt,
             "polls": row.polls,
@@ -222,7 +222,7 @@ class Lander:
 
     def _commit(self, key: str, document: dict[str, Any]) -> None:
         """Write the manifest, once: a consumer takes it for the landing."""
-        s3, settings = aws.s3(), aws.settings()
+        s3, settings = runtime.s3(), runtime.settings()
         existing = find(s3, settings.bucket, key, settings.bucket_owner)
         if existing and existing.metadata == self.marks:
             return

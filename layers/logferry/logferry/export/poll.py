@@ -6,21 +6,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from logferry import aws
+from logferry import runtime
 from logferry.errors import ExportFailedError, ExportTimedOutError, Throttled
 from logferry.export._vendor import open_api, read_event
 from logferry.export._wait import seconds_left, wait_as_told
-from logferry.job import Job, JobState, JobStatus
-from logferry.observe import MetricUnit, log, measure
-from logferry.polling import MAX_POLLS, wait_seconds
-from logferry.row import Row, RowState
-from logferry.state import ExportState, Step, age
-from logferry.table import FencedError
+from logferry.export.polling import MAX_POLLS, wait_seconds
+from logferry.export.state import ExportState, Step, age
+from logferry.ledger.record import Row, RowState
+from logferry.ledger.table import FencedError
+from logferry.models.job import Job, JobState, JobStatus
+from logferry.telemetry import MetricUnit, log, measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.request import ExportRequest
+    from logferry.models.request import ExportRequest
 
 MALFORMED_LIMIT = 3
 """Replies in a row that nobody can read: one is a hiccup, three are another API."""
@@ -36,7 +36,7 @@ def check(event: Mapping[str, Any]) -> dict[str, Any]:
     state = ExportState.from_json(event["state"])
     job = Job(state.job_id or "", request)
     since = datetime.fromisoformat(state.submitted_at or state.deadline)
-    elapsed = age(since, aws.ledger().now())
+    elapsed = age(since, runtime.ledger().now())
     try:
         status = source.check(job, open_api(source, request))
     except Throttled as throttled:
@@ -90,7 +90,7 @@ def _polled(request: ExportRequest, event: Mapping[str, Any], state: ExportState
     )
     state = replace(state, polls=state.polls + 1)
     try:
-        aws.ledger().polled(claimed, state.polls)
+        runtime.ledger().polled(claimed, state.polls)
     except FencedError:
         return replace(state, state=Step.LOST).to_json()
     return state.to_json()

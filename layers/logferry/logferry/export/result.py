@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from logferry.state import Step
+from logferry.export.state import Step
 
 if TYPE_CHECKING:
-    from logferry.request import ExportRequest
-    from logferry.row import Row
+    from logferry.ledger.record import Row
+    from logferry.models.request import ExportRequest
 
 LISTED = 16
 """Objects listed in an output: a state stays below 8 KiB; the manifest lists all."""

@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from logferry import aws, polling, sources
-from logferry.claim import Claim, Verdict
+from logferry import runtime
 from logferry.errors import (
     DeliveryError,
     InvalidRequestError,
@@ -15,24 +14,27 @@ from logferry.errors import (
     SubmitUncertainError,
     Throttled,
 )
+from logferry.export import polling
 from logferry.export._vendor import open_api
 from logferry.export._wait import wait_as_told
 from logferry.export.result import duplicate, landed
-from logferry.job import Job, JobState
-from logferry.observe import log, measure
-from logferry.request import iso_instant
-from logferry.row import RowState
-from logferry.state import ExportState, Step
-from logferry.table import FencedError
-from logferry.validation import export_request
+from logferry.export.state import ExportState, Step
+from logferry.export.validation import export_request
+from logferry.ledger.claims import Claim, Verdict
+from logferry.ledger.record import RowState
+from logferry.ledger.table import FencedError
+from logferry.models.job import Job, JobState
+from logferry.models.request import iso_instant
+from logferry.sources.registry import source_named
+from logferry.telemetry import log, measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.api import Api
-    from logferry.request import ExportRequest
-    from logferry.row import Row
-    from logferry.source import Source
+    from logferry.ledger.record import Row
+    from logferry.models.request import ExportRequest
+    from logferry.sources.base import Source
+    from logferry.vendor.client import Api
 
 
 def submit(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,10 +45,10 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
     SubmitUncertainError, ExportTimedOutError, DeliveryError.
     """
     request = export_request(event["request"])
-    source = sources.find(request.source)
-    settings, ledger = aws.settings(), aws.ledger()
+    source = source_named(request.source)
+    settings, ledger = runtime.settings(), runtime.ledger()
     adoptable_for = settings.adoptable_for if source.adoptable else timedelta()
-    claim = Claim(ledger, request, event["execution"], aws.execution_runs, adoptable_for)
+    claim = Claim(ledger, request, event["execution"], runtime.execution_runs, adoptable_for)
     verdict, row = claim.settle()
     log().info("claimed", extra={"export_id": request.export_id, "verdict": verdict, "attempt": row.attempt})
     if verdict is Verdict.DUPLICATE:
@@ -77,7 +79,7 @@ def _let_go(job: Job, source: Source, api: Api) -> None:
 
 
 def _with_job(row: Row, source: Source, request: ExportRequest, api: Api, state: ExportState) -> ExportState:
-    ledger = aws.ledger()
+    ledger = runtime.ledger()
     if row.state is RowState.SUBMITTED:
         log().info("adopted", extra={"job_id": row.job_id, "polls": row.polls})
         if row.attempt > 1:  # else it is this execution's own, and the call a repeated one
@@ -103,8 +105,8 @@ def _start(row: Row, source: Source, request: ExportRequest, api: Api) -> Row:
 
     Where a POST may have been accepted unseen, now or in a call that died, one more is sent at most.
     """
-    ledger = aws.ledger()
-    allowed = 2 if aws.settings().resubmit else 1
+    ledger = runtime.ledger()
+    allowed = 2 if runtime.settings().resubmit else 1
     doubt = "an earlier call died between the submit and its reply"
     while row.submits < allowed:
         row = ledger.intend(row)
@@ -129,7 +131,7 @@ def _start(row: Row, source: Source, request: ExportRequest, api: Api) -> Row:
 
 
 def _state(row: Row, request: ExportRequest, waits: int) -> ExportState:
-    deadline = iso_instant(row.claimed_at + aws.settings().job_deadline)
+    deadline = iso_instant(row.claimed_at + runtime.settings().job_deadline)
     return ExportState(Step.RUNNING, request.export_id, row.attempt, deadline, row.job_id, waits=waits)
 
 

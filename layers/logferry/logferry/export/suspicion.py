@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from logferry.request import ExportRequest
-    from logferry.row import Row
-    from logferry.source import Source
+    from logferry.ledger.record import Row
+    from logferry.models.request import ExportRequest
+    from logferry.sources.base import Source
 
 NEARLY = 0.99
 """A file that is cut at whole rows stays a little below a limit of bytes."""

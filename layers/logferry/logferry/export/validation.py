@@ -22,10 +22,10 @@ from pydantic import (
     model_validator,
 )
 
-from logferry import sources
 from logferry.errors import InvalidRequestError
+from logferry.models.request import ExportRequest, canonical_json
 from logferry.redact import redact
-from logferry.request import ExportRequest, canonical_json
+from logferry.sources.registry import source_named
 
 LARGEST = 120 * 1024
 """Bytes of an export's input: filters with thousands of call ids fit. The first step is given it twice (once
@@ -91,7 +91,7 @@ class ExportInput(_Input):
 def export_request(document: Any) -> ExportRequest:
     """Check one export's input and give the request. Raises InvalidRequestError."""
     given = validated(ExportInput, document)
-    source = sources.find(given.source)
+    source = source_named(given.source)
     _part("target", source.Target, given.target)
     _part("filters", source.Filters, given.filters)
     if source.window is None and given.window is not None:

@@ -7,16 +7,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from logferry.errors import DeliveryError
-from logferry.row import RowState
-from logferry.table import FencedError
+from logferry.ledger.record import RowState
+from logferry.ledger.table import FencedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
-    from logferry.ledger import Ledger
-    from logferry.request import ExportRequest
-    from logferry.row import Row
+    from logferry.ledger.record import Row
+    from logferry.ledger.repository import Ledger
+    from logferry.models.request import ExportRequest
 
 TRIES = 20
 """Each lost race means that another execution made progress; 50 at once settle within a few rounds."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from logferry.row import Row, RowState
+from logferry.ledger.record import Row, RowState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from logferry.ledger import Ledger
-    from logferry.request import ExportRequest, Window
+    from logferry.ledger.repository import Ledger
+    from logferry.models.request import ExportRequest, Window
 
 KEPT = (
     *("state", "owner", "attempt", "failures", "error", "cause"),

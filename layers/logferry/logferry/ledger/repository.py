@@ -9,14 +9,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from logferry.request import iso_instant
-from logferry.row import Row, RowState
+from logferry.ledger.record import Row, RowState
+from logferry.models.request import iso_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from logferry.request import ExportRequest
-    from logferry.table import Table
+    from logferry.ledger.table import Table
+    from logferry.models.request import ExportRequest
 
 REGISTRY = "registry"
 MARK_DAYS = 90

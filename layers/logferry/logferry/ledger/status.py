@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from logferry.row import RowState
+from logferry.ledger.record import RowState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from logferry.request import Window
-    from logferry.row import Row
-    from logferry.windows import Every
+    from logferry.collect.windows import Every
+    from logferry.ledger.record import Row
+    from logferry.models.request import Window
 
 
 class Outcome(StrEnum):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.request import ExportRequest
+    from logferry.models.request import ExportRequest
 
 
 class JobState(StrEnum):

@@ -12,19 +12,19 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from logferry.connection import Auth, TokenRequest
 from logferry.errors import SourceUnavailableError, SubmitUncertainError
-from logferry.job import Job, JobState, JobStatus
-from logferry.source import Source, is_id
+from logferry.models.job import Job, JobState, JobStatus
+from logferry.sources.base import Source, is_id
+from logferry.vendor.connection import Auth, TokenRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from logferry.api import Api
-    from logferry.connection import Connection
-    from logferry.http import Reply
-    from logferry.request import ExportRequest
+    from logferry.models.request import ExportRequest
+    from logferry.vendor.client import Api
+    from logferry.vendor.connection import Connection
+    from logferry.vendor.transport import Reply
 
 DOMAIN = ".coherent.global"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logferry.errors import InvalidRequestError
-from logferry.job import Job, JobState, JobStatus
+from logferry.models.job import Job, JobState, JobStatus
 from logferry.sources import _spark as spark
 
 if TYPE_CHECKING:
-    from logferry.api import Api
-    from logferry.request import ExportRequest
+    from logferry.models.request import ExportRequest
+    from logferry.vendor.client import Api
 
 
 class SparkCall(spark.SparkSource):

@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from logferry.job import Download, Job, JobState, JobStatus
-from logferry.source import Limits
+from logferry.models.job import Download, Job, JobState, JobStatus
 from logferry.sources import _spark as spark
+from logferry.sources.base import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from logferry.api import Api
-    from logferry.http import Reply
-    from logferry.request import ExportRequest
+    from logferry.models.request import ExportRequest
+    from logferry.vendor.client import Api
+    from logferry.vendor.transport import Reply
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 
-from logferry.connection import Rules
-from logferry.request import ExportRequest, Window
+from logferry.models.request import ExportRequest, Window
+from logferry.vendor.connection import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
-    from logferry.api import Api
-    from logferry.connection import Auth
-    from logferry.job import Download, FileKind, Job, JobStatus
+    from logferry.models.job import Download, FileKind, Job, JobStatus
+    from logferry.vendor.client import Api
+    from logferry.vendor.connection import Auth
 
 LONGEST_ID = 512
 """Characters of a job's id, which travels in the state machine's state: they are UUIDs."""

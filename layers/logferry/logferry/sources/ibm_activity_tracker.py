@@ -11,17 +11,17 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
-from logferry.connection import Auth, TokenRequest
 from logferry.errors import InvalidRequestError, SubmitUncertainError
-from logferry.job import Download, FileKind, Job, JobState, JobStatus
-from logferry.request import ExportRequest, Window
-from logferry.source import Source, WindowRule, is_id
+from logferry.models.job import Download, FileKind, Job, JobState, JobStatus
+from logferry.models.request import ExportRequest, Window
+from logferry.sources.base import Source, WindowRule, is_id
+from logferry.vendor.connection import Auth, TokenRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from logferry.api import Api
-    from logferry.connection import Connection
+    from logferry.vendor.client import Api
+    from logferry.vendor.connection import Connection
 
 LONGEST = timedelta(days=15)
 """A session covers 15 days at most."""

@@ -11,16 +11,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from logferry.errors import InvalidRequestError
-from logferry.items import is_document
-from logferry.job import Download, FileKind
+from logferry.models.job import Download, FileKind
 from logferry.sources import _spark as spark
 from logferry.sources._spark_call import SparkCall
+from logferry.verify.json_items import is_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from logferry.api import Api
-    from logferry.job import Job
+    from logferry.models.job import Job
+    from logferry.vendor.client import Api
 
 
 @dataclass(frozen=True)

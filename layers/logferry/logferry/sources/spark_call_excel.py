@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from logferry.job import Download, FileKind
+from logferry.models.job import Download, FileKind
 from logferry.sources import _spark as spark
 from logferry.sources._spark_call import SparkCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from logferry.api import Api
-    from logferry.job import Job
-    from logferry.request import ExportRequest
+    from logferry.models.job import Job
+    from logferry.models.request import ExportRequest
+    from logferry.vendor.client import Api
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from logferry.errors import InvalidRequestError
-from logferry.job import Download, FileKind, Job, JobState, JobStatus
-from logferry.source import Limits
+from logferry.models.job import Download, FileKind, Job, JobState, JobStatus
 from logferry.sources import _spark as spark
+from logferry.sources.base import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from logferry.api import Api
-    from logferry.http import Reply
-    from logferry.request import ExportRequest
+    from logferry.models.request import ExportRequest
+    from logferry.vendor.client import Api
+    from logferry.vendor.transport import Reply
 
 PAGE_SIZE = 100_000
 """Whether the file is cut at `page_size` rows is unknown: the largest page seen in a tenant's limits is

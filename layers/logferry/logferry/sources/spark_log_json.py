@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logferry.job import FileKind
+from logferry.models.job import FileKind
 from logferry.sources._spark import permission
 from logferry.sources._spark_log import SparkLog
 

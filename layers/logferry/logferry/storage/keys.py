@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from logferry.errors import InvalidRequestError
-from logferry.request import digest, iso_instant
+from logferry.models.request import digest, iso_instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from logferry.request import ExportRequest, Window
+    from logferry.models.request import ExportRequest, Window
 
 MANIFEST: Final = ".manifest.json"
 PART_BYTES: Final = 200

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from isal import isal_zlib
 
-from logferry.bucket import (
+from logferry.errors import DeliveryError
+from logferry.storage.bucket import (
     AlreadyThere,
     Condition,
     Conflict,
@@ -20,8 +21,7 @@ from logferry.bucket import (
     s3_config,
     write_json,
 )
-from logferry.errors import DeliveryError
-from logferry.writer import ObjectWriter
+from logferry.storage.writer import ObjectWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from logferry.bucket import delivering, delivery_error, find, http_status, owned_by
 from logferry.errors import DeliveryError
-from logferry.keys import manifest_key
+from logferry.storage.bucket import delivering, delivery_error, find, http_status, owned_by
+from logferry.storage.keys import manifest_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from logferry.bucket import abort_upload, abort_uploads, checksum_text, delivering
 from logferry.errors import DeliveryError
-from logferry.parts import Body
+from logferry.storage.bucket import abort_upload, abort_uploads, checksum_text, delivering
+from logferry.storage.buffers import Body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-    from logferry.parts import Buffers
+    from logferry.storage.buffers import Buffers
 
 UPLOADERS: Final = 3
 """As many as there are buffers: while one fills, two are on their way; at the end all three."""

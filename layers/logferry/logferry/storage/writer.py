@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
-from logferry.bucket import (
+from logferry.errors import DeliveryError
+from logferry.storage.bucket import (
     AlreadyThere,
     Conflict,
     Stored,
@@ -21,9 +22,8 @@ from logferry.bucket import (
     http_status,
     owned_by,
 )
-from logferry.errors import DeliveryError
-from logferry.multipart import TURN_SECONDS, Multipart
-from logferry.parts import MEMORY, MOST_PARTS, SMALLEST_PART, Body, Buffers, part_size
+from logferry.storage.buffers import MEMORY, MOST_PARTS, SMALLEST_PART, Body, Buffers, part_size
+from logferry.storage.multipart import TURN_SECONDS, Multipart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from logferry.bucket import Condition, Existing
+    from logferry.storage.bucket import Condition, Existing
 
 CERTAIN: Final = frozenset({400, 401, 403})
 """Answers after which nothing can lie under the key; after any other one, or none, a look decides."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from logferry.keys import encode
+from logferry.storage.keys import encode
 
 ROOT: Final = "unpacked"
 LINES: Final = {".csv": ".csv.gz", ".json": ".json.gz"}

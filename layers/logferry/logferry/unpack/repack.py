@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from logferry.jsonlines import JsonLines
-    from logferry.writer import ObjectWriter
+    from logferry.storage.writer import ObjectWriter
+    from logferry.unpack.json_lines import JsonLines
 
 LEVEL: Final = 2
 """A tenth of the processor time of zlib's level 6, for files as small; the next level takes thrice that."""

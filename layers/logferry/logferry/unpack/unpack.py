@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from logferry import aws
-from logferry.bucket import (
+from logferry import runtime
+from logferry.errors import CorruptDownloadError, DeliveryError
+from logferry.storage.bucket import (
     AlreadyThere,
     Condition,
     Conflict,
@@ -25,22 +26,21 @@ from logferry.bucket import (
     http_status,
     owned_by,
 )
-from logferry.entrykeys import EntryKeys
-from logferry.errors import CorruptDownloadError, DeliveryError
-from logferry.findings import Limits
-from logferry.inlet import Inlet
-from logferry.jsonlines import JsonLines
-from logferry.manifest import read_manifest
-from logferry.observe import log
-from logferry.repack import Repacked
-from logferry.writer import ObjectWriter
-from logferry.zipwalk import ZipWalk
+from logferry.storage.manifest import read_manifest
+from logferry.storage.writer import ObjectWriter
+from logferry.telemetry import log
+from logferry.unpack.entry_keys import EntryKeys
+from logferry.unpack.json_lines import JsonLines
+from logferry.unpack.repack import Repacked
+from logferry.verify.findings import Limits
+from logferry.verify.inlet import Inlet
+from logferry.verify.zip_archive import ZipWalk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from logferry.bucket import Existing
-    from logferry.manifest import Landed, Manifest
+    from logferry.storage.bucket import Existing
+    from logferry.storage.manifest import Landed, Manifest
 
 ARCHIVE: Final = "application/zip"
 """What is unpacked. Gzip of JSON Lines is read as it is, and a workbook is a ZIP of nothing that is lines."""
@@ -74,7 +74,7 @@ def unpack(
     Event: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html.
     """
     bucket, key = event["detail"]["bucket"]["name"], event["detail"]["object"]["key"]
-    settings, deadline = aws.settings(), clock() + seconds - SPARE_SECONDS
+    settings, deadline = runtime.settings(), clock() + seconds - SPARE_SECONDS
 
     def check() -> None:
         if clock() > deadline:
@@ -83,7 +83,7 @@ def unpack(
     for _ in range(TURNS):
         manifest = None
         if bucket == settings.bucket:
-            manifest = read_manifest(aws.s3(), bucket, key, settings.bucket_owner)
+            manifest = read_manifest(runtime.s3(), bucket, key, settings.bucket_owner)
         if manifest is None or manifest.content_type != ARCHIVE:
             log().info("nothing to unpack", extra={"key": key, "manifest": manifest is not None})
             return {"key": key, **dict.fromkeys(COUNTS, 0)}
@@ -110,8 +110,8 @@ class Unpacking:
     def __init__(self, manifest: Manifest, landed: Landed, check: Callable[[], None]) -> None:
         self.counts = dict.fromkeys(COUNTS, 0)
         self.broken: list[str] = []
-        self._s3 = aws.s3()
-        self._bucket, self._owner = aws.settings().bucket, aws.settings().bucket_owner
+        self._s3 = runtime.s3()
+        self._bucket, self._owner = runtime.settings().bucket, runtime.settings().bucket_owner
         self._manifest, self._landed = manifest, landed
         self._check = check
         self._keys = EntryKeys(landed.key)

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from logferry.connection import Connection
 from logferry.errors import AuthenticationError, SourceUnavailableError
-from logferry.http import NotJsonError, UnansweredError, send
-from logferry.request import digest
+from logferry.models.request import digest
+from logferry.vendor.connection import Connection
+from logferry.vendor.transport import NotJsonError, UnansweredError, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from logferry.connection import Rules, TokenRequest
-    from logferry.http import Reply
+    from logferry.vendor.connection import Rules, TokenRequest
+    from logferry.vendor.transport import Reply
 
 TOKEN_MARGIN = 60
 """Seconds before its end at which a token is replaced: a request must not outlive it."""

@@ -16,14 +16,14 @@ from logferry.errors import (
     SourceUnavailableError,
     SubmitUncertainError,
 )
-from logferry.http import Reply, UnansweredError, send
-from logferry.observe import log
 from logferry.redact import redact
+from logferry.telemetry import log
+from logferry.vendor.transport import Reply, UnansweredError, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from logferry.access import Access
+    from logferry.vendor.auth import Access
 
 WORDS = 300
 """How many characters of a vendor's own words an error repeats."""

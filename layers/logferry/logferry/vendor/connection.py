@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from logferry.errors import ConnectionConfigError
-from logferry.hosts import HostPolicy
+from logferry.vendor.egress import HostPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

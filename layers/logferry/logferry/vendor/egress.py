@@ -10,8 +10,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from logferry.addresses import plain, refusal, tunnelled
 from logferry.errors import ConnectionConfigError, DownloadRefusedError, SourceUnavailableError
+from logferry.vendor.addresses import plain, refusal, tunnelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

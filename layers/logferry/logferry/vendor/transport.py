@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError
 
 from logferry import __version__
 from logferry.errors import ConnectionConfigError, SourceUnavailableError, Throttled
-from logferry.retryafter import retry_after
+from logferry.vendor.retry_after import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

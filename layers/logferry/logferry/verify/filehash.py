@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from logferry.errors import CorruptDownloadError
 
 if TYPE_CHECKING:
-    from logferry.landing import Verifier
+    from logferry.storage.landing import Verifier
 
 BY_LENGTH = {16: "md5", 20: "sha1", 32: "sha256", 64: "sha512"}
 """No page says which hash it is; the length tells."""

@@ -6,15 +6,15 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from logferry.errors import CorruptDownloadError
-from logferry.findings import Budget, Findings, Limits
-from logferry.inflate import SLICE, Inflater, crc32
-from logferry.records import LineCounter
-from logferry.sniff import GZIP_START
+from logferry.verify.findings import Budget, Findings, Limits
+from logferry.verify.inflate import SLICE, Inflater, crc32
+from logferry.verify.records import LineCounter
+from logferry.verify.sniff import GZIP_START
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from logferry.inlet import Inlet
+    from logferry.verify.inlet import Inlet
 
 FIXED: Final = struct.Struct("<BBIBB")
 """Method, flags, time, extra flags, system: behind the two bytes that every member starts with."""

@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptDownloadError
-from logferry.job import FileKind
+from logferry.models.job import FileKind
 from logferry.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from logferry.inlet import Inlet
+    from logferry.verify.inlet import Inlet
 
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 """A first entry, or the end record of an empty archive."""

@@ -6,15 +6,15 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from logferry.errors import CorruptDownloadError
-from logferry.findings import Budget, Entry, Findings, Limits
-from logferry.gzipwalk import GzipWalk
-from logferry.inflate import SLICE
-from logferry.inlet import Inlet
-from logferry.items import PARSED, JsonCounter, skim
-from logferry.job import FileKind
-from logferry.records import Counter, CsvCounter, SheetCounter
-from logferry.sniff import check_start
-from logferry.zipwalk import ZipWalk
+from logferry.models.job import FileKind
+from logferry.verify.findings import Budget, Entry, Findings, Limits
+from logferry.verify.gzip_members import GzipWalk
+from logferry.verify.inflate import SLICE
+from logferry.verify.inlet import Inlet
+from logferry.verify.json_items import PARSED, JsonCounter, skim
+from logferry.verify.records import Counter, CsvCounter, SheetCounter
+from logferry.verify.sniff import check_start
+from logferry.verify.zip_archive import ZipWalk
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable

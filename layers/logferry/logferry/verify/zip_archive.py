@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from logferry.errors import CorruptDownloadError
-from logferry.findings import Budget, Entry, Limits
-from logferry.zipcontent import Content
-from logferry.zipend import ENDS, verify_end
-from logferry.zipheaders import (
+from logferry.verify.findings import Budget, Entry, Limits
+from logferry.verify.zip_content import Content
+from logferry.verify.zip_end import ENDS, verify_end
+from logferry.verify.zip_headers import (
     CENTRAL,
     CENTRAL_FIXED,
     LOCAL,
@@ -30,8 +30,8 @@ from logferry.zipheaders import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from logferry.inlet import Inlet
-    from logferry.records import Counter
+    from logferry.verify.inlet import Inlet
+    from logferry.verify.records import Counter
 
 
 _RECORDS = struct.Struct("<q")

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptDownloadError
-from logferry.inflate import SLICE, Inflater, crc32
-from logferry.zipheaders import CENTRAL, DEFLATED, LOCAL, Member
+from logferry.verify.inflate import SLICE, Inflater, crc32
+from logferry.verify.zip_headers import CENTRAL, DEFLATED, LOCAL, Member
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from logferry.findings import Budget
-    from logferry.inlet import Inlet
-    from logferry.records import Counter
+    from logferry.verify.findings import Budget
+    from logferry.verify.inlet import Inlet
+    from logferry.verify.records import Counter
 
     Walk = Generator[None, None, None]
 

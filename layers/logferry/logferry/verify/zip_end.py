@@ -6,12 +6,12 @@ import struct
 from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptDownloadError
-from logferry.zipheaders import FULL16, FULL32
+from logferry.verify.zip_headers import FULL16, FULL32
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from logferry.inlet import Inlet
+    from logferry.verify.inlet import Inlet
 
     Walk = Generator[None, None, None]
 
