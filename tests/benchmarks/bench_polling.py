@@ -135,7 +135,7 @@ POLICIES: dict[str, Policy] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class ExportRecord:
     """One line of the table: polls, dollars per 1,000 exports, delays as a share of the job's time."""
 
     policy: str
@@ -152,14 +152,14 @@ class Row:
         return (self.mean_polls, self.max_polls, self.dollars, self.delay_p50, self.delay_p95, self.worst)
 
 
-def measure(name: str, policy: Policy, jobs: Sequence[SimulatedJob]) -> Row:
+def measure(name: str, policy: Policy, jobs: Sequence[SimulatedJob]) -> ExportRecord:
     """Run all jobs under one policy."""
     outcomes = [run(job, policy) for job in jobs]
     shares = quantiles([outcome.delay / outcome.job.seconds for outcome in outcomes], n=20)
     polls = [outcome.polls for outcome in outcomes]
     worst = max(outcome.delay / outcome.job.seconds for outcome in outcomes if outcome.job.seconds > 150)
     dollars = 1_000 * fmean(polls) * POLL_DOLLARS
-    return Row(name, fmean(polls), max(polls), dollars, shares[9], shares[18], worst)
+    return ExportRecord(name, fmean(polls), max(polls), dollars, shares[9], shares[18], worst)
 
 
 def say(text: str) -> None:
@@ -167,7 +167,7 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[ExportRecord]) -> str:
     """Write the rows as Markdown."""
     lines = [
         "| policy | polls mean / max | $ per 1,000 exports | delay ÷ job time p50 / p95 | worst over 150 s |",
@@ -182,7 +182,7 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def shortcomings(rows: Sequence[Row], jobs: Sequence[SimulatedJob]) -> list[str]:
+def shortcomings(rows: Sequence[ExportRecord], jobs: Sequence[SimulatedJob]) -> list[str]:
     """Give the targets that the last row misses; none when all is well."""
     mine = rows[-1]
     late = max(o.delay / o.job.seconds for job in jobs if job.seconds > 60 for o in [run(job, ours)])

@@ -516,13 +516,13 @@ def test_fewer_files_at_the_second_asking_are_no_landing(
     steps.vendors.knobs.event_files = 2
     steps.vendors.deliver(Delivery(), Delivery(status=403))
     kind = type(source_named("spark-events"))
-    original, asked = kind.open, []
+    original, asked = kind.downloads, []
 
     def fewer(self: Any, job: Any, api: Any) -> Any:
         asked.append(job)
         return list(original(self, job, api))[: 1 if len(asked) == 2 else None]
 
-    monkeypatch.setattr(kind, "open", fewer)
+    monkeypatch.setattr(kind, "downloads", fewer)
     state = steps.ready(events)
 
     # When the vendor lists one file only as fresh URLs are asked for, then fetch begins again

@@ -83,7 +83,7 @@ def send(
 
 
 def words_of(error: str, cause: str) -> str:
-    """Give the message of a failure's cause: Lambda wraps it in JSON, with a stack trace.
+    """Return the message of a failure's cause: Lambda wraps it in JSON, with a stack trace.
 
     Our own errors hold no secret; anything else is redacted.
     """

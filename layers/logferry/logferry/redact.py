@@ -61,7 +61,7 @@ HIDDEN = re.compile("[\0-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060
 
 
 def redact(text: str, limit: int = 1024, secrets: Iterable[str] = ()) -> str:
-    """Give `text` without credentials, on one line, in at most `limit` bytes of UTF-8.
+    """Return `text` without credentials, on one line, in at most `limit` bytes of UTF-8.
 
     Of a URL scheme and host remain. `secrets` go in clear, percent-encoded and inside any base64.
     """
@@ -115,7 +115,7 @@ def _character(character: str) -> str:
 
 
 def _base64_cores(secret: bytes) -> Iterator[str]:
-    """Give what is always the same of a secret's base64, for each of the three ways to be aligned."""
+    """Return what is always the same of a secret's base64, for each of the three ways to be aligned."""
     for before in range(3):
         encoded = b64encode(bytes(before) + secret).decode()
         yield encoded[-(-8 * before // 6) : 8 * (before + len(secret)) // 6]

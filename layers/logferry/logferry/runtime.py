@@ -60,14 +60,14 @@ def settings() -> Settings:
 
 @cache
 def client(service: str) -> Any:
-    """Give the process's one client of a service; S3 has its own, `s3()`."""
+    """Return the process's one client of a service; S3 has its own, `s3()`."""
     usual = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=20)
     return boto3.client(service, config=usual)  # type: ignore[call-overload]
 
 
 @cache
 def s3() -> S3Client:
-    """Give the client that lands files."""
+    """Return the client that lands files."""
     from logferry.storage.bucket import s3_config  # noqa: PLC0415 - submit and status never touch the bucket
 
     return boto3.client("s3", config=s3_config())
@@ -75,7 +75,7 @@ def s3() -> S3Client:
 
 @cache
 def ledger() -> Ledger:
-    """Give the ledger of this stack."""
+    """Return the ledger of this stack."""
     return Ledger(Table(client("dynamodb"), settings().table))
 
 
@@ -88,7 +88,7 @@ def _secrets() -> SecretsProvider:
 
 
 def secret(connection: str, *, fresh: bool) -> str:
-    """Give the text of a connection's secret; `fresh` passes the cache by.
+    """Return the text of a connection's secret; `fresh` passes the cache by.
 
     Raises ConnectionConfigError where there is none, DeliveryError where Secrets Manager does not answer.
     """
@@ -110,17 +110,17 @@ def secret(connection: str, *, fresh: bool) -> str:
 
 @cache
 def tokens() -> dict[str, tuple[str, float]]:
-    """Give the access tokens of this process: by connection and secret, each with the time it expires."""
+    """Return the access tokens of this process: by connection and secret, each with the time it expires."""
     return {}
 
 
 def execution_runs(arn: str) -> bool:
-    """Tell whether a Step Functions execution still runs; one that does not exist does not."""
+    """Check whether a Step Functions execution still runs; one that does not exist does not."""
     return describe_execution(arn).get("status") == "RUNNING"
 
 
 def describe_execution(arn: str) -> dict[str, Any]:
-    """Give what Step Functions knows of an execution, nothing where there is none. Raises DeliveryError."""
+    """Return what Step Functions knows of an execution, nothing where there is none. Raises DeliveryError."""
     try:
         known = client("stepfunctions").describe_execution(executionArn=arn)
     except ClientError as error:

@@ -12,7 +12,7 @@ __all__ = ["MetricUnit", "log", "measure"]
 
 @cache
 def log() -> Logger:
-    """Give our own logger. The root logger stays at WARNING: the SDK's DEBUG prints secrets."""
+    """Return our own logger. The root logger stays at WARNING: the SDK's DEBUG prints secrets."""
     return Logger(service="logferry")
 
 

@@ -20,7 +20,7 @@ from logferry.models.request import ExportRequest, Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
     from logferry.ledger.repository import Ledger
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -51,7 +51,7 @@ class Stack:
         window = Window(datetime(2026, 11, day, tzinfo=UTC), datetime(2026, 11, day + 1, tzinfo=UTC))
         return ExportRequest(**{**SERIES, **changes}, window=window)
 
-    def claim(self, day: int, owner: str = "arn:dead") -> Row:
+    def claim(self, day: int, owner: str = "arn:dead") -> ExportRecord:
         return self.ledger.create(self.export(day), owner)
 
     def land(self, day: int, *, announced: bool = True, **landing: Any) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from logferry.download.throughput import Budget, OutOfTimeError, Pace, TooSlowError
+from logferry.download.throughput import Budget, OutOfTimeError, ThroughputGuard, TooSlowError
 
 
 class Clock:
@@ -14,12 +14,12 @@ class Clock:
         return self.now
 
 
-def pace(*, idle: float = 60, **options: float) -> tuple[Pace, Clock]:
+def pace(*, idle: float = 60, **options: float) -> tuple[ThroughputGuard, Clock]:
     clock = Clock()
-    return Pace(Budget(900, clock=clock, **options), idle), clock  # type: ignore[arg-type]
+    return ThroughputGuard(Budget(900, clock=clock, **options), idle), clock  # type: ignore[arg-type]
 
 
-def seconds_until_too_slow(watched: Pace, rate: int) -> int:
+def seconds_until_too_slow(watched: ThroughputGuard, rate: int) -> int:
     for second in range(600):
         try:
             watched.note(rate, 1.0)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from logferry.export.result import duplicate, landed
-from logferry.ledger.record import Row
+from logferry.ledger.record import ExportRecord
 from logferry.models.request import ExportRequest
 
 KEYS = [
@@ -43,7 +43,7 @@ ROW: dict[str, Any] = {
 
 def test_a_landing_is_told_with_its_own_counts() -> None:
     # Given a row that a refresh, which failed, has gone on counting in
-    result = landed(Row(ROW))
+    result = landed(ExportRecord(ROW))
     assert list(result) == KEYS
     assert (result["submits"], result["attempts"], result["polls"]) == (1, 3, 7)
     assert (result["state"], result["owner"], result["objects"]) == ("LANDED", "arn:one", ROW["objects"])
@@ -51,13 +51,13 @@ def test_a_landing_is_told_with_its_own_counts() -> None:
 
 def test_what_a_row_does_not_know_is_null() -> None:
     bare = {name: ROW[name] for name in ("export_id", "owner", "attempt", "objects")}
-    result = landed(Row(bare))
+    result = landed(ExportRecord(bare))
     assert list(result) == KEYS
     assert (result["records"], result["attempts"], result["polls"]) == (None, 5, 0)
 
 
 def test_a_landing_of_many_files_is_small() -> None:
-    result = landed(Row({**ROW, "objects": [an_object(number) for number in range(1000)]}))
+    result = landed(ExportRecord({**ROW, "objects": [an_object(number) for number in range(1000)]}))
     assert len(json.dumps(result)) < 8 * 1024
 
 

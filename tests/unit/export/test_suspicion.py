@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from logferry.export.suspicion import LOOKED_AT, suspect
-from logferry.ledger.record import Row
+from logferry.ledger.record import ExportRecord
 from logferry.models.request import ExportRequest, Window
 from logferry.sources.registry import source_named
 
@@ -28,13 +28,13 @@ def window(days: int) -> Window:
 REQUEST = ExportRequest(LOG.name, "acme", {"folder": "a", "service": "b"}, window(0))
 
 
-def row(days: int, records: int | None, *, landed: bool = True) -> Row:
+def row(days: int, records: int | None, *, landed: bool = True) -> ExportRecord:
     item: dict[str, Any] = {"window": window(days).key, "records": records}
-    return Row({**item, "landed_at": "2026-11-20T00:00:00Z"} if landed else item)
+    return ExportRecord({**item, "landed_at": "2026-11-20T00:00:00Z"} if landed else item)
 
 
 def reasons(
-    records: int | None, *series: Row, sizes: tuple[int, ...] = (10,), limits: Any = None
+    records: int | None, *series: ExportRecord, sizes: tuple[int, ...] = (10,), limits: Any = None
 ) -> list[str]:
     return suspect(LOG, REQUEST, limits or {}, records=records, sizes=sizes, series=series, asked=ASKED)
 
@@ -102,12 +102,12 @@ def test_nothing_where_there_usually_is_something_is_suspect() -> None:
         (row(0, 20),),
     ],
 )
-def test_nothing_where_that_is_usual_is_not(series: tuple[Row, ...]) -> None:
+def test_nothing_where_that_is_usual_is_not(series: tuple[ExportRecord, ...]) -> None:
     assert reasons(0, *series) == []
 
 
 def test_the_series_is_read_only_where_it_matters() -> None:
-    def unread() -> Iterator[Row]:
+    def unread() -> Iterator[ExportRecord]:
         raise AssertionError("not asked for")
         yield
 
@@ -117,7 +117,7 @@ def test_the_series_is_read_only_where_it_matters() -> None:
 def test_a_long_series_is_not_read_to_its_end() -> None:
     read = []
 
-    def endless() -> Iterator[Row]:
+    def endless() -> Iterator[ExportRecord]:
         for days in range(1, 10_000):
             read.append(days)
             yield row(days, 3)

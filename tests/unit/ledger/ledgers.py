@@ -19,8 +19,8 @@ from logferry.models.request import ExportRequest, Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from logferry.ledger.claims import Verdict
-    from logferry.ledger.record import Row
+    from logferry.ledger.claims import ClaimResult
+    from logferry.ledger.record import ExportRecord
 
 KEYS = ("series", "window")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -65,7 +65,7 @@ class World:
 
     def claim(
         self, name: str, *, alive: Callable[[str], bool] | None = None, adopt: float = 24, **changes: Any
-    ) -> tuple[Verdict, Row]:
+    ) -> tuple[ClaimResult, ExportRecord]:
         """Settle an execution's claim, which runs from now on."""
         self.alive.add(name)
         runs = alive or self.alive.__contains__
@@ -74,17 +74,17 @@ class World:
     def die(self, name: str) -> None:
         self.alive.discard(name)
 
-    def row(self) -> Row:
+    def row(self) -> ExportRecord:
         found = self.ledger.read(self.request())
         assert found is not None
         return found
 
-    def submitted(self, name: str, job_id: str = "job-1", **changes: Any) -> Row:
+    def submitted(self, name: str, job_id: str = "job-1", **changes: Any) -> ExportRecord:
         """Claim, intend, submit."""
         _, row = self.claim(name, **changes)
         return self.ledger.submitted(self.ledger.intend(row), job_id, ready=False)
 
-    def landed(self, name: str, landing: Mapping[str, Any] = LANDING, **changes: Any) -> Row:
+    def landed(self, name: str, landing: Mapping[str, Any] = LANDING, **changes: Any) -> ExportRecord:
         """Go all the way but for the announcement."""
         row = self.submitted(name, **changes)
         return self.ledger.landed(self.ledger.fetching(row), landing)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from logferry.errors import DeliveryError
-from logferry.ledger.claims import Verdict
-from logferry.ledger.record import RowState
+from logferry.ledger.claims import ClaimResult
+from logferry.ledger.record import RecordState
 from logferry.ledger.table import FencedError
 from tests.unit.ledger.ledgers import World, world
 
@@ -28,14 +28,14 @@ def _world() -> Iterator[World]:
 
 def test_the_first_one_works(world: World) -> None:
     verdict, row = world.claim("one")
-    assert (verdict, row.owner, row.attempt, row.state) == (Verdict.WORK, "one", 1, RowState.CLAIMED)
+    assert (verdict, row.owner, row.attempt, row.state) == (ClaimResult.WORK, "one", 1, RecordState.CLAIMED)
 
 
 def test_the_same_execution_passes_again_and_is_no_new_attempt(world: World) -> None:
     _, first = world.claim("one")
-    assert world.claim("one") == (Verdict.WORK, first)
+    assert world.claim("one") == (ClaimResult.WORK, first)
     submitted = world.ledger.submitted(world.ledger.intend(first), "job-1", ready=False)
-    assert world.claim("one") == (Verdict.WORK, submitted)
+    assert world.claim("one") == (ClaimResult.WORK, submitted)
 
 
 @pytest.mark.parametrize("submitted", [False, True])
@@ -47,7 +47,7 @@ def test_another_one_is_told_who_works(world: World, *, submitted: bool) -> None
     # However long ago that was: whether the owner runs decides, no clock does
     world.wait(days=3)
     verdict, row = world.claim("two")
-    assert (verdict, row.owner, row.attempt) == (Verdict.DUPLICATE, "one", 1)
+    assert (verdict, row.owner, row.attempt) == (ClaimResult.DUPLICATE, "one", 1)
 
 
 def test_of_fifty_at_once_one_works(world: World) -> None:
@@ -55,8 +55,8 @@ def test_of_fifty_at_once_one_works(world: World) -> None:
     world.alive.update(names)
     with ThreadPoolExecutor(8) as pool:
         verdicts = list(pool.map(lambda name: world.claim(name)[0], names))
-    assert verdicts.count(Verdict.WORK) == 1
-    assert verdicts.count(Verdict.DUPLICATE) == 49
+    assert verdicts.count(ClaimResult.WORK) == 1
+    assert verdicts.count(ClaimResult.DUPLICATE) == 49
     assert world.row().attempt == 1
 
 
@@ -70,7 +70,7 @@ def test_of_many_heirs_at_once_one_works(world: World) -> None:
     with ThreadPoolExecutor(8) as pool:
         settled = list(pool.map(world.claim, names))
     # Then one adopts the job
-    assert [row.job_id for verdict, row in settled if verdict is Verdict.WORK] == ["job-1"]
+    assert [row.job_id for verdict, row in settled if verdict is ClaimResult.WORK] == ["job-1"]
     assert world.row().attempt == 2
 
 
@@ -85,7 +85,7 @@ def test_an_owner_that_moves_on_while_we_look_is_not_robbed(world: World) -> Non
 
     # When we settle, then we see what it did
     verdict, row = world.claim("two", alive=ends)
-    assert (verdict, row.owner, row.state) == (Verdict.LANDED, "one", RowState.LANDED)
+    assert (verdict, row.owner, row.state) == (ClaimResult.LANDED, "one", RecordState.LANDED)
 
 
 def test_a_row_that_never_rests_is_an_error_that_is_retried(world: World) -> None:
@@ -94,7 +94,7 @@ def test_a_row_that_never_rests_is_an_error_that_is_retried(world: World) -> Non
     names = iter(f"restless {number}" for number in range(100))
 
     def restless(_: str) -> bool:
-        world.ledger.take(world.row(), next(names), state=RowState.SUBMITTED, refresh=False)
+        world.ledger.take(world.row(), next(names), state=RecordState.SUBMITTED, refresh=False)
         return False
 
     with pytest.raises(DeliveryError, match="start it again"):
@@ -122,7 +122,7 @@ def test_a_job_is_adopted_with_its_counts(world: World, *, failed: bool) -> None
     submitted_at = world.now
     world.wait(hours=23, minutes=59)
     verdict, row = world.claim("two")
-    assert (verdict, row.state, row.job_id) == (Verdict.WORK, RowState.SUBMITTED, "job-1")
+    assert (verdict, row.state, row.job_id) == (ClaimResult.WORK, RecordState.SUBMITTED, "job-1")
     assert (row.attempt, row.polls, row.submits, row.submitted_at) == (2, 7, 1, submitted_at)
     # And deadlines count from the new claim
     assert row.claimed_at == world.now
@@ -141,7 +141,12 @@ def test_a_job_that_is_too_old_is_not_adopted(world: World, adopt: float, hours:
     world.wait(hours=hours)
     verdict, row = world.claim("two", adopt=adopt)
     # Then a new one may be asked for, with all its tries
-    assert (verdict, row.state, row.submits, row.submitted_at) == (Verdict.WORK, RowState.CLAIMED, 0, None)
+    assert (verdict, row.state, row.submits, row.submitted_at) == (
+        ClaimResult.WORK,
+        RecordState.CLAIMED,
+        0,
+        None,
+    )
     # And the row still names the old one until it is released or replaced
     assert row.job_id == "job-1"
     assert world.claim("two", adopt=adopt)[1].job_id == "job-1"
@@ -157,13 +162,13 @@ def test_a_job_that_was_dropped_is_never_adopted_later(world: World) -> None:
     world.die("two")
     # When a usual run comes, then it begins afresh
     verdict, row = world.claim("three")
-    assert (verdict, row.state, row.submitted_at) == (Verdict.WORK, RowState.CLAIMED, None)
+    assert (verdict, row.state, row.submitted_at) == (ClaimResult.WORK, RecordState.CLAIMED, None)
 
 
 def test_a_failed_export_without_a_job_begins_afresh(world: World) -> None:
     world.ledger.failed(world.submitted("one"), "ExportFailedError", "", keep_job=False)
     verdict, row = world.claim("two")
-    assert (verdict, row.state, row.job_id, row.submits) == (Verdict.WORK, RowState.CLAIMED, None, 0)
+    assert (verdict, row.state, row.job_id, row.submits) == (ClaimResult.WORK, RecordState.CLAIMED, None, 0)
 
 
 def test_a_submit_in_doubt_stays_counted_for_the_heir(world: World) -> None:
@@ -173,7 +178,7 @@ def test_a_submit_in_doubt_stays_counted_for_the_heir(world: World) -> None:
     world.die("one")
     # When the next one takes over, then it knows that a job may be there
     verdict, row = world.claim("two")
-    assert (verdict, row.state, row.submits) == (Verdict.WORK, RowState.CLAIMED, 1)
+    assert (verdict, row.state, row.submits) == (ClaimResult.WORK, RecordState.CLAIMED, 1)
     assert "intended_at" in row.item
 
 
@@ -192,18 +197,18 @@ def test_a_submit_that_certainly_started_nothing_is_no_doubt(world: World) -> No
 def test_what_has_landed_and_was_announced_is_left_alone(world: World) -> None:
     row = world.ledger.notified(world.landed("one"))
     for name in ("one", "two"):
-        assert world.claim(name) == (Verdict.LANDED, row)
+        assert world.claim(name) == (ClaimResult.LANDED, row)
 
 
 def test_a_landing_that_nobody_was_told_of_is_announced_by_the_next(world: World) -> None:
     world.landed("one")
     # While its owner runs, that one announces it
-    assert world.claim("two")[0] is Verdict.DUPLICATE
-    assert world.claim("one")[0] is Verdict.ANNOUNCE
+    assert world.claim("two")[0] is ClaimResult.DUPLICATE
+    assert world.claim("one")[0] is ClaimResult.ANNOUNCE
     # Afterwards the next one does
     world.die("one")
     verdict, row = world.claim("two")
-    assert (verdict, row.state, row.owner) == (Verdict.ANNOUNCE, RowState.LANDED, "two")
+    assert (verdict, row.state, row.owner) == (ClaimResult.ANNOUNCE, RecordState.LANDED, "two")
 
 
 def test_a_submit_that_is_repeated_before_the_announcement_still_announces(world: World) -> None:
@@ -213,7 +218,7 @@ def test_a_submit_that_is_repeated_before_the_announcement_still_announces(world
     first = world.claim("two")
     # When its submit is called again, then it is no duplicate of itself
     assert world.claim("two") == first
-    assert first[0] is Verdict.ANNOUNCE
+    assert first[0] is ClaimResult.ANNOUNCE
 
 
 # ---- refresh
@@ -222,7 +227,7 @@ def test_a_submit_that_is_repeated_before_the_announcement_still_announces(world
 def test_a_refresh_begins_afresh_on_what_has_landed(world: World) -> None:
     world.ledger.notified(world.landed("one"))
     verdict, row = world.claim("two", refresh=True)
-    assert (verdict, row.state, row.submits, row.attempt) == (Verdict.WORK, RowState.CLAIMED, 0, 2)
+    assert (verdict, row.state, row.submits, row.attempt) == (ClaimResult.WORK, RecordState.CLAIMED, 0, 2)
     assert row.landed
 
 
@@ -230,15 +235,15 @@ def test_a_refresh_adopts_no_earlier_job(world: World) -> None:
     world.submitted("one")
     world.die("one")
     _, row = world.claim("two", refresh=True)
-    assert (row.state, row.submits, row.submitted_at) == (RowState.CLAIMED, 0, None)
+    assert (row.state, row.submits, row.submitted_at) == (RecordState.CLAIMED, 0, None)
 
 
 def test_a_refresh_waits_for_no_other_but_does_not_rob_it(world: World) -> None:
     world.submitted("one")
-    assert world.claim("two", refresh=True)[0] is Verdict.DUPLICATE
+    assert world.claim("two", refresh=True)[0] is ClaimResult.DUPLICATE
     # Nor one that is about to announce
     world.ledger.landed(world.ledger.fetching(world.row()), {"key": "k"})
-    assert world.claim("two", refresh=True)[0] is Verdict.DUPLICATE
+    assert world.claim("two", refresh=True)[0] is ClaimResult.DUPLICATE
 
 
 def test_the_retries_of_a_refresh_land_once(world: World) -> None:
@@ -247,11 +252,11 @@ def test_the_retries_of_a_refresh_land_once(world: World) -> None:
     world.die("one")
     row = world.landed("two", refresh=True)
     # When its submit is called again, before and after the announcement
-    assert world.claim("two", refresh=True) == (Verdict.ANNOUNCE, row)
+    assert world.claim("two", refresh=True) == (ClaimResult.ANNOUNCE, row)
     row = world.ledger.notified(row)
-    assert world.claim("two", refresh=True) == (Verdict.LANDED, row)
+    assert world.claim("two", refresh=True) == (ClaimResult.LANDED, row)
     # Then only another refresh begins afresh
-    assert world.claim("three", refresh=True)[0] is Verdict.WORK
+    assert world.claim("three", refresh=True)[0] is ClaimResult.WORK
 
 
 def test_a_refresh_that_died_leaves_the_landing_to_the_next(world: World) -> None:
@@ -262,10 +267,15 @@ def test_a_refresh_that_died_leaves_the_landing_to_the_next(world: World) -> Non
     world.die("two")
     # When a usual run comes, then the landing is good, and the job is there to be released
     verdict, row = world.claim("three")
-    assert (verdict, row.state, row.job_id, row.landed) == (Verdict.ANNOUNCE, RowState.LANDED, "job-2", True)
+    assert (verdict, row.state, row.job_id, row.landed) == (
+        ClaimResult.ANNOUNCE,
+        RecordState.LANDED,
+        "job-2",
+        True,
+    )
     # And another refresh would not adopt it
     world.die("three")
-    assert world.claim("four", refresh=True)[1].state is RowState.CLAIMED
+    assert world.claim("four", refresh=True)[1].state is RecordState.CLAIMED
 
 
 def test_a_refresh_whose_predecessor_was_never_announced_does_not_wait_for_itself(world: World) -> None:
@@ -275,7 +285,7 @@ def test_a_refresh_whose_predecessor_was_never_announced_does_not_wait_for_itsel
     _, row = world.claim("two", refresh=True)
     world.ledger.failed(row, "DeliveryError", "", keep_job=False)
     # When that execution is redriven, then it works again
-    assert world.claim("two", refresh=True)[0] is Verdict.WORK
+    assert world.claim("two", refresh=True)[0] is ClaimResult.WORK
 
 
 def test_a_job_from_the_future_is_adopted(world: World) -> None:

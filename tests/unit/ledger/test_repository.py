@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from logferry.errors import DeliveryError
-from logferry.ledger.record import Row, RowState
+from logferry.ledger.record import ExportRecord, RecordState
 from logferry.ledger.repository import Ledger
 from logferry.ledger.table import FencedError, Table
 from logferry.models.request import ExportRequest, Window
@@ -67,7 +67,7 @@ def test_a_row_says_in_clear_what_it_is_about(world: World) -> None:
     # When it is claimed
     row = world.ledger.create(request, "one")
     # Then the row names owner, attempt and the request in clear
-    assert (row.state, row.owner, row.attempt, row.claimed_at) == (RowState.CLAIMED, "one", 1, NOON)
+    assert (row.state, row.owner, row.attempt, row.claimed_at) == (RecordState.CLAIMED, "one", 1, NOON)
     assert row.item["request"] == request.identity()
     assert row.item["export_id"] == request.export_id
     # And reads back as it was written
@@ -81,11 +81,11 @@ def test_an_export_goes_from_claim_to_announcement(world: World) -> None:
     row = ledger.create(world.request(), "one")
     # When a job is intended and accepted
     row = ledger.intend(row)
-    assert (row.state, row.submits) == (RowState.CLAIMED, 1)
+    assert (row.state, row.submits) == (RecordState.CLAIMED, 1)
     assert "intended_at" in row.item
     world.wait(seconds=3)
     row = ledger.submitted(row, "job-1", ready=False)
-    assert (row.state, row.job_id, row.submitted_at) == (RowState.SUBMITTED, "job-1", world.now)
+    assert (row.state, row.job_id, row.submitted_at) == (RecordState.SUBMITTED, "job-1", world.now)
     assert "intended_at" not in row.item
     # And polled, fetched and landed
     row = ledger.polled(row, 1)
@@ -94,7 +94,7 @@ def test_an_export_goes_from_claim_to_announcement(world: World) -> None:
     row = ledger.fetching(row)
     world.wait(seconds=3)
     row = ledger.landed(row, LANDING)
-    assert (row.state, row.landed, row.notified) == (RowState.LANDED, True, False)
+    assert (row.state, row.landed, row.notified) == (RecordState.LANDED, True, False)
     assert row.item["landed_at"] == "2026-11-20T12:00:06Z"
     assert {name: row.item[name] for name in LANDING} == LANDING
     # And announced
@@ -110,7 +110,12 @@ def test_a_failure_counts_once_an_attempt(world: World) -> None:
     ledger.failed(row, "ExportFailedError", "why", keep_job=False)
     again = ledger.failed(world.row(), "ExportFailedError", "why", keep_job=False)
     # Then it counts once, and the dead job is forgotten
-    assert (again.state, again.failures, again.job_id, again.submitted_at) == (RowState.FAILED, 1, None, None)
+    assert (again.state, again.failures, again.job_id, again.submitted_at) == (
+        RecordState.FAILED,
+        1,
+        None,
+        None,
+    )
     assert (again.item["error"], again.item["cause"]) == ("ExportFailedError", "why")
     # And the next attempt counts anew
     world.die("one")
@@ -139,11 +144,11 @@ def test_a_refresh_that_fails_leaves_the_landing(world: World) -> None:
     world.ledger.notified(world.landed("one"))
     world.die("one")
     row = world.submitted("two", "job-2", refresh=True)
-    assert (row.state, row.landed, row.notified) == (RowState.SUBMITTED, True, True)
+    assert (row.state, row.landed, row.notified) == (RecordState.SUBMITTED, True, True)
     # When the refresh fails
     row = world.ledger.failed(row, "ExportFailedError", "", keep_job=False)
     # Then the export is still the landed one
-    assert (row.state, row.notified, row.item["key"]) == (RowState.LANDED, True, LANDING["key"])
+    assert (row.state, row.notified, row.item["key"]) == (RecordState.LANDED, True, LANDING["key"])
 
 
 def test_a_new_landing_has_to_be_announced_anew(world: World) -> None:
@@ -155,7 +160,7 @@ def test_a_new_landing_has_to_be_announced_anew(world: World) -> None:
 # ---- fences
 
 
-def write(name: str, ledger: Ledger, row: Row) -> Row:
+def write(name: str, ledger: Ledger, row: ExportRecord) -> ExportRecord:
     """Do one kind of write with a row as it was read."""
     match name:
         case "submitted":
@@ -166,34 +171,34 @@ def write(name: str, ledger: Ledger, row: Row) -> Row:
             return ledger.landed(row, LANDING)
         case "failed":
             return ledger.failed(row, "SomeError", "", keep_job=False)
-    return Row(getattr(ledger, name)(row).item)
+    return ExportRecord(getattr(ledger, name)(row).item)
 
 
 WRITES = {
-    "intend": {RowState.CLAIMED},
-    "retract": {RowState.CLAIMED},
-    "submitted": {RowState.CLAIMED},
-    "polled": {RowState.SUBMITTED},
-    "fetching": {RowState.SUBMITTED, RowState.LANDED},
-    "landed": {RowState.SUBMITTED},
-    "notified": {RowState.LANDED},
-    "failed": {RowState.CLAIMED, RowState.SUBMITTED, RowState.FAILED},
+    "intend": {RecordState.CLAIMED},
+    "retract": {RecordState.CLAIMED},
+    "submitted": {RecordState.CLAIMED},
+    "polled": {RecordState.SUBMITTED},
+    "fetching": {RecordState.SUBMITTED, RecordState.LANDED},
+    "landed": {RecordState.SUBMITTED},
+    "notified": {RecordState.LANDED},
+    "failed": {RecordState.CLAIMED, RecordState.SUBMITTED, RecordState.FAILED},
 }
 
 
-def in_state(world: World, state: RowState) -> Row:
-    if state is RowState.CLAIMED:
+def in_state(world: World, state: RecordState) -> ExportRecord:
+    if state is RecordState.CLAIMED:
         return world.claim("one")[1]
-    if state is RowState.SUBMITTED:
+    if state is RecordState.SUBMITTED:
         return world.submitted("one")
-    if state is RowState.LANDED:
+    if state is RecordState.LANDED:
         return world.landed("one")
     return world.ledger.failed(world.submitted("one"), "SomeError", "", keep_job=True)
 
 
-@pytest.mark.parametrize("state", RowState)
+@pytest.mark.parametrize("state", RecordState)
 @pytest.mark.parametrize("name", WRITES)
-def test_a_write_is_possible_in_its_states_only(world: World, name: str, state: RowState) -> None:
+def test_a_write_is_possible_in_its_states_only(world: World, name: str, state: RecordState) -> None:
     row = in_state(world, state)
     before = world.row()
     world.wait(seconds=1)
@@ -210,7 +215,7 @@ def test_a_write_is_possible_in_its_states_only(world: World, name: str, state: 
 def test_every_write_is_fenced_by_owner_and_attempt(world: World, name: str, changed: dict[str, Any]) -> None:
     # Given a row that another execution, or a later attempt, owns by now
     row = in_state(world, min(WRITES[name]))
-    other = Row({**row.item, **changed})
+    other = ExportRecord({**row.item, **changed})
     # When the earlier one writes, then nothing is written
     with pytest.raises(FencedError):
         write(name, world.ledger, other)
@@ -252,12 +257,12 @@ def test_two_first_claims_give_one_row(world: World) -> None:
 @pytest.mark.parametrize("name", [*WRITES, "take"])
 def test_a_write_whose_answer_was_lost_is_known_for_our_own(world: World, name: str) -> None:
     # Given an SDK that repeats each update after it was carried out
-    row = in_state(world, min(WRITES.get(name, {RowState.FAILED})))
+    row = in_state(world, min(WRITES.get(name, {RecordState.FAILED})))
     world.wait(seconds=1)
     ledger = unsure(world, "update_item")
     # When a row is changed, then the change is taken for what it is
     if name == "take":
-        changed = ledger.take(row, "two", state=RowState.CLAIMED, refresh=False)
+        changed = ledger.take(row, "two", state=RecordState.CLAIMED, refresh=False)
     else:
         changed = write(name, ledger, row)
     assert changed == world.row()

@@ -138,7 +138,7 @@ def test_any_reply_has_a_meaning(name: str, reply: Reply) -> None:
     source = source_named(name)
     job, line = job_of(source), api_of(source)
     # When the vendor answers anything at all to a status request
-    status = answered(reply, lambda: source.check(job, line))
+    status = answered(reply, lambda: source.poll(job, line))
     # Then that is one of our states, unknown, or a named error
     assert status is None or isinstance(status, LogferryError | Throttled | JobStatus)
     if isinstance(status, JobStatus):
@@ -167,7 +167,7 @@ def test_any_reply_to_a_submit_is_a_job_or_a_named_error(name: str, reply: Reply
 def test_any_reply_to_the_question_for_files_is_files_or_a_named_error(name: str, reply: Reply) -> None:
     source = source_named(name)
     job, line = job_of(source), api_of(source)
-    found = answered(reply, lambda: list(source.open(job, line)))
+    found = answered(reply, lambda: list(source.downloads(job, line)))
     if not isinstance(found, LogferryError | Throttled):
         assert found
         assert all(isinstance(each, Download) and (each.url or each.content) for each in found)
@@ -175,7 +175,7 @@ def test_any_reply_to_the_question_for_files_is_files_or_a_named_error(name: str
         for each in found:
             if each.content is not None and source.kind is FileKind.JSON:
                 json.loads(each.content)
-    assert not isinstance(answered(reply, lambda: source.release(job, line)), Reply)
+    assert not isinstance(answered(reply, lambda: source.delete(job, line)), Reply)
 
 
 HALF = "\ud800"
@@ -201,14 +201,14 @@ NASTY = [
 def test_replies_that_cannot_be_encoded_have_a_meaning_too(name: str, document: Any) -> None:
     source = source_named(name)
     job, line = job_of(source), api_of(source)
-    status = answered(of(document), lambda: source.check(job, line))
+    status = answered(of(document), lambda: source.poll(job, line))
     assert isinstance(status, JobStatus)
     (status.message or "").encode()
     submitted = answered(of(document), lambda: source.submit(job.request, line))
     if isinstance(submitted, Job):
         assert submitted.id.isascii()
         line.url(submitted.id)
-    found = answered(of(document), lambda: list(source.open(job, line)))
+    found = answered(of(document), lambda: list(source.downloads(job, line)))
     for each in found if isinstance(found, list) else ():
         if each.content:
             json.loads(each.content, parse_int=len)
@@ -230,7 +230,7 @@ def test_no_reply_to_a_submit_is_in_doubt_only_once_it_was_sent(name: str, *, se
 def check(name: str, document: Any) -> JobStatus:
     source = source_named(name)
     job, line = job_of(source), api_of(source)
-    status = answered(of(document), lambda: source.check(job, line))
+    status = answered(of(document), lambda: source.poll(job, line))
     assert isinstance(status, JobStatus)
     return status
 
@@ -340,7 +340,7 @@ def test_only_a_file_hash_that_is_text_is_kept() -> None:
     source = source_named("spark-events")
     files = [{"file": "https://x.example.com/1", "file_hash": hash_} for hash_ in ("ab", None, 7, "")]
     document = {"status": "Success", "outputs": {"files": [*files, {"file": None}, "x", None]}}
-    found = answered(of(document), lambda: list(source.open(job_of(source), api_of(source))))
+    found = answered(of(document), lambda: list(source.downloads(job_of(source), api_of(source))))
     assert [each.file_hash for each in found] == ["ab", None, None, None]
 
 
@@ -361,7 +361,7 @@ def test_a_record_lands_as_the_vendor_wrote_it(text: str, lands: str) -> None:
     source = source_named("spark-call")
     reply = of({"status": "Success", "response_data": text})
     # When it is fetched
-    [download] = answered(reply, lambda: list(source.open(job_of(source), api_of(source))))
+    [download] = answered(reply, lambda: list(source.downloads(job_of(source), api_of(source))))
     # Then no digit of it has changed
     assert (download.content or b"").decode().strip() == lands
 
@@ -369,7 +369,9 @@ def test_a_record_lands_as_the_vendor_wrote_it(text: str, lands: str) -> None:
 @pytest.mark.parametrize("data", [None, "", "  ", "null", {}, []])
 def test_a_call_without_a_record_is_no_empty_file(data: Any) -> None:
     source = source_named("spark-call")
-    error = answered(of({"response_data": data}), lambda: list(source.open(job_of(source), api_of(source))))
+    error = answered(
+        of({"response_data": data}), lambda: list(source.downloads(job_of(source), api_of(source)))
+    )
     assert isinstance(error, InvalidRequestError)
     assert "keeps no record" in str(error)
 

@@ -40,14 +40,14 @@ class Collection:
         )
 
     def windows_of(self, request: ExportRequest) -> list[Window]:
-        """Give the windows of one series: the calendar's, in pieces where its source takes no longer ones."""
+        """Return the windows of one series: the calendar's, in pieces where its source takes none longer."""
         rule = source_named(request.source).window
         if rule is None or rule.longest is None:
             return self.calendar
         return [piece for window in self.calendar for piece in split(window, rule.longest)]
 
     def describe(self) -> dict[str, Any]:
-        """Give what the reports say of it, as JSON."""
+        """Return what the reports say of it, as JSON."""
         return {
             "every": self.every,
             "timezone": self.zone.key,
@@ -62,12 +62,12 @@ class Collection:
 
 
 def export_of(request: ExportRequest, window: Window) -> ExportRequest:
-    """Give the export of one window of a series."""
+    """Return the export of one window of a series."""
     return replace(request, window=window)
 
 
 def input_of(request: ExportRequest) -> dict[str, Any]:
-    """Give the input of export.asl.json; `date=` in keys comes from the offset that its times keep."""
+    """Return the input of export.asl.json; `date=` in keys comes from the offset that its times keep."""
     window = request.window
     if window is None:
         raise TypeError("a collection's exports have windows")

@@ -108,7 +108,7 @@ def read_collection(document: Any, now: datetime) -> Collection:
 
 
 def _count(collection: Collection) -> int:
-    """Tell about how many windows a series has, without making them."""
+    """Estimate how many windows a series has, without making them."""
     if collection.start is None:
         return collection.lookback
     return max(0, (collection.until - collection.start) // LENGTHS[collection.every])

@@ -15,7 +15,7 @@ from logferry.collect import notice, store
 from logferry.collect.collection import export_of
 from logferry.errors import CollectionIncompleteError
 from logferry.ledger.decision import Decision, decide, rows_of
-from logferry.ledger.record import RowState
+from logferry.ledger.record import RecordState
 from logferry.ledger.status import Outcome, outcome_of
 from logferry.models.request import ExportRequest, Window
 from logferry.telemetry import log
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
 
 SCHEMA = "logferry.collection-report/1"
 HOUR = 3600
@@ -117,7 +117,7 @@ class _Report:
             self._text((",\n" if place else "") + json.dumps(entry))
 
     def _window(
-        self, series: ExportRequest, window: Window, decision: Decision, row: Row | None
+        self, series: ExportRequest, window: Window, decision: Decision, row: ExportRecord | None
     ) -> dict[str, Any]:
         export = export_of(series, window)
         outcome = self._outcome(decision, row)
@@ -138,8 +138,8 @@ class _Report:
                 self._failed.append({**series.series, "window": window.to_json(), **entry})
         return entry
 
-    def _outcome(self, decision: Decision, row: Row | None) -> Outcome:
-        """Tell what became of a window; where it was to be exported, whatever is not there has failed."""
+    def _outcome(self, decision: Decision, row: ExportRecord | None) -> Outcome:
+        """Return what became of a window; where it was to be exported, whatever is not there has failed."""
         outcome = outcome_of(row, self._asked["max_attempts"])
         if decision is not Decision.EXPORT or self._asked["dry_run"]:
             return outcome
@@ -163,14 +163,14 @@ class _Report:
             self._counts["in_progress" if outcome is Outcome.IN_PROGRESS else "failed"] += 1
 
 
-def _failure(row: Row | None) -> dict[str, Any]:
-    """Say why a window that was to be exported is not there."""
+def _failure(row: ExportRecord | None) -> dict[str, Any]:
+    """Return why a window that was to be exported is not there."""
     if row is None:
         return {
             "error": "NotStarted",
             "cause": "no execution of this window got as far as the ledger; look at its history",
         }
-    if row.state is RowState.FAILED:
+    if row.state is RecordState.FAILED:
         return {name: row.item.get(name) for name in ("error", "cause")}
     if row.landed:
         return {
@@ -190,8 +190,8 @@ _NAMES = {
 }
 
 
-def _told(row: Row | None) -> dict[str, Any]:
-    """Give what a row says of its window, as far as it says it."""
+def _told(row: ExportRecord | None) -> dict[str, Any]:
+    """Return what a row says of its window, as far as it says it."""
     if row is None:
         return {}
     told = {"attempts": row.attempt, "execution": row.owner}

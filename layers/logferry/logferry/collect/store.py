@@ -15,7 +15,7 @@ ROOT = "_logferry/collections"
 
 
 def folder_of(execution: str) -> str:
-    """Give the prefix under which everything of one collection lies: the execution's name singles it out.
+    """Return the prefix under which everything of one collection lies: the execution's name singles it out.
 
     The state machine's ResultWriter spells it too.
     """

@@ -47,7 +47,7 @@ def windows(
     start: datetime | None = None,
     lookback: int = LOOKBACK,
 ) -> list[Window]:
-    """Give every complete window, in order: those that end at `until - settle` or before.
+    """Return every complete window, in order: those that end at `until - settle` or before.
 
     They begin with the window that contains `start` (an aware time), so that nothing asked for is missed,
     or are the last `lookback` ones. Their times carry the zone's own offset at that moment.
@@ -144,7 +144,7 @@ def _boundaries(every: Every, start: datetime, limit: datetime, zone: ZoneInfo) 
 
 
 def _floor(every: Every, moment: datetime, zone: ZoneInfo) -> datetime:
-    """Give the last boundary at or before a moment, in UTC."""
+    """Return the last boundary at or before a moment, in UTC."""
     local = moment.astimezone(zone)
     if every == "hour":
         bound = moment.astimezone(UTC) - _since_the_hour(local)
@@ -158,7 +158,7 @@ def _floor(every: Every, moment: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _next(every: Every, bound: datetime, zone: ZoneInfo) -> datetime:
-    """Give the boundary after a boundary, in UTC."""
+    """Return the boundary after a boundary, in UTC."""
     local = bound.astimezone(zone)
     if every == "hour":
         later = bound + _HOUR - _since_the_hour(local)
@@ -176,7 +176,7 @@ def _since_the_hour(local: datetime) -> timedelta:
 
 
 def _cell(every: Every, local: datetime) -> datetime:
-    """Give the clock time at which the day, week or month of a clock time begins."""
+    """Return the clock time at which the day, week or month of a clock time begins."""
     day = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if every == "month":
         return day.replace(day=1)
@@ -190,14 +190,14 @@ def _after(every: Every, cell: datetime) -> datetime:
 
 
 def _first(clock: datetime, zone: ZoneInfo) -> datetime:
-    """Give the first instant, in UTC, at which the zone's clock shows this time or jumps over it."""
+    """Return the first instant, in UTC, at which the zone's clock shows this time or jumps over it."""
     before = clock.replace(tzinfo=zone, fold=0).astimezone(UTC)
     after = clock.replace(tzinfo=zone, fold=1).astimezone(UTC)
     return before if before <= after else _clock_change(after, before, zone)
 
 
 def _clock_change(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
-    """Give the second in `(low, high]` from which the zone's offset is no longer that of `low`."""
+    """Return the second in `(low, high]` from which the zone's offset is no longer that of `low`."""
     offset = low.astimezone(zone).utcoffset()
     same, changed = 0, -((low - high) // _SECOND)
     while changed - same > 1:

@@ -62,7 +62,7 @@ class Block:
     names: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def draw(self) -> str:
-        """Give the block as one SVG, readable by itself."""
+        """Return the block as one SVG, readable by itself."""
         left = 54 if any(self.rows.values()) else 0
         head = (18 if self.title else 0) + (18 if any(self.columns) else 0)
         last_row = max((row for row, _ in self.cells), default=0)
@@ -89,7 +89,7 @@ class Block:
 
 
 def swatch(outcome: Outcome) -> str:
-    """Give one cell by itself, for a legend."""
+    """Return one cell by itself, for a legend."""
     cell = _cell(0, 0, outcome, "")
     return f'<svg class="swatch" aria-hidden="true" width="{SIZE}" height="{SIZE}">{cell}</svg>'
 

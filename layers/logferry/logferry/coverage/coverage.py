@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from logferry.collect.windows import Every
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
     from logferry.ledger.repository import Ledger
     from logferry.models.request import ExportRequest
 
@@ -29,11 +29,11 @@ def coverage_of(
     planned: Sequence[Window],
     max_attempts: int = MAX_ATTEMPTS,
 ) -> SeriesCoverage:
-    """Tell what became of each planned window of the series that `request` (of any window) belongs to.
+    """Return what became of each planned window of the series that `request` (of any window) belongs to.
 
     Raises DeliveryError when the ledger cannot be read.
     """
-    rows: dict[str, Row] = {}
+    rows: dict[str, ExportRecord] = {}
     if planned:
         found = ledger.rows(request.series_id, planned[0].key, planned[-1].key)
         rows = {row.item["window"]: row for row in found}
@@ -42,7 +42,7 @@ def coverage_of(
 
 
 def coverage_of_all(ledger: Ledger, now: datetime, max_attempts: int = MAX_ATTEMPTS) -> list[SeriesCoverage]:
-    """Tell what became of every window that the ledger knows of the last `SHOWN`, series by series.
+    """Return what became of every window that the ledger knows of the last `SHOWN`, series by series.
 
     What lies between two windows of a series and was never asked for is missing. Calls, which have no
     windows, are left out. Raises DeliveryError when the ledger cannot be read.
@@ -56,11 +56,11 @@ def coverage_of_all(ledger: Ledger, now: datetime, max_attempts: int = MAX_ATTEM
     return everything
 
 
-def _coverage(window: Window, row: Row | None, max_attempts: int) -> WindowCoverage:
+def _coverage(window: Window, row: ExportRecord | None, max_attempts: int) -> WindowCoverage:
     return WindowCoverage(window, outcome_of(row, max_attempts), note_of(row))
 
 
-def _known(series: dict[str, object], rows: Sequence[Row], max_attempts: int) -> SeriesCoverage:
+def _known(series: dict[str, object], rows: Sequence[ExportRecord], max_attempts: int) -> SeriesCoverage:
     spans = [Window.from_json(row.item["request"]["window"]) for row in rows]
     length = Counter(span.end - span.start for span in spans).most_common(1)[0][0]
     every = _every(length)

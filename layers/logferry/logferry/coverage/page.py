@@ -83,7 +83,7 @@ flex:0 0 84px}}
 
 
 def render(found: Sequence[SeriesCoverage], theme: Theme = "auto") -> str:
-    """Give the coverage of series as HTML; `auto` follows the reader's own light or dark."""
+    """Return the coverage of series as HTML; `auto` follows the reader's own light or dark."""
     everything = [window.outcome for series in found for window in series.windows]
     windows = "1 window" if len(everything) == 1 else f"{len(everything):,} windows"
     parts = [f"<style>{_style(theme)}</style>", '<div class="logferry">', "<h2>Coverage</h2>"]
@@ -96,7 +96,7 @@ def render(found: Sequence[SeriesCoverage], theme: Theme = "auto") -> str:
 
 
 def page(found: Sequence[SeriesCoverage]) -> str:
-    """Give the coverage as a page of its own."""
+    """Return the coverage as a page of its own."""
     style = "body{margin:0}@media(prefers-color-scheme:dark){body{background:#0f1722}}"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -143,7 +143,7 @@ def _pair(name: str, value: object) -> str:
 
 
 def _share(windows: Sequence[WindowCoverage]) -> str:
-    """Give the share of windows that are there in percent, 100 only when all are."""
+    """Return the share of windows that are there in percent, 100 only when all are."""
     if not windows:
         return "-"
     return f"{100 * sum(window.outcome.there for window in windows) // len(windows)} %"

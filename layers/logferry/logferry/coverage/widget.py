@@ -58,7 +58,7 @@ def show(event: Mapping[str, Any]) -> str:
 
 
 def covered(ledger: Ledger, document: Mapping[str, Any]) -> list[SeriesCoverage]:
-    """Give the coverage of a collection's input, or of everything where that is empty."""
+    """Return the coverage of a collection's input, or of everything where that is empty."""
     if not document:
         return coverage_of_all(ledger, ledger.now())
     # Imported here: a dashboard without parameters does without pydantic.

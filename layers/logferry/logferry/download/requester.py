@@ -50,7 +50,7 @@ class Credentials(Protocol):
     """What authenticates a request at the connection's own origin."""
 
     def __call__(self, *, renew: bool) -> Mapping[str, str]:
-        """Give the headers; fresh ones, as far as there are any, with `renew`."""
+        """Return the headers; fresh ones, as far as there are any, with `renew`."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Answer:
 
     @property
     def cut(self) -> bool:
-        """Tell whether the connection may have ended before its time: TLS did not say that it was over."""
+        """Check whether the connection may have ended before its time: TLS did not say that it was over."""
         return getattr(self.transport, "cut", True)
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Answer:
 
 
 @dataclass
-class Visitor:
+class Requester:
     """Asks for one file, as often as that takes. `now` gives the Unix time, for dates in Retry-After."""
 
     download: Download

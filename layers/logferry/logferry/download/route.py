@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
-    from logferry.download.throughput import Pace
+    from logferry.download.throughput import ThroughputGuard
     from logferry.vendor.egress import HostPolicy, Location
 
 
@@ -39,7 +39,7 @@ class Route:
     """
 
     policy: HostPolicy
-    pace: Pace
+    pace: ThroughputGuard
     resolver: Callable[..., Sequence[Any]] = socket.getaddrinfo
 
     def __post_init__(self) -> None:
@@ -112,7 +112,7 @@ def _proxy(location: Location) -> str | None:
     return select_proxy(origin, get_environ_proxies(origin))
 
 
-def _tls(pace: Pace) -> ssl.SSLContext:
+def _tls(pace: ThroughputGuard) -> ssl.SSLContext:
     """Make the TLS settings that requests would use: REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, or certifi."""
     bundle = (
         os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
@@ -128,7 +128,7 @@ def _tls(pace: Pace) -> ssl.SSLContext:
 
 
 def _kind(error: Exception) -> str:
-    """Say what went wrong, by its class."""
+    """Return what went wrong, by its class."""
     root = error.__cause__ or error
     if isinstance(root, TimeoutError):
         return "timed out"

@@ -7,9 +7,9 @@ import time
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from logferry.download.requester import Credentials, UrlExpired, Visitor
+from logferry.download.requester import Credentials, Requester, UrlExpired
 from logferry.download.route import Route
-from logferry.download.throughput import Budget, Pace
+from logferry.download.throughput import Budget, ThroughputGuard
 from logferry.download.transfer import Restart, Transfer
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Stream(Protocol):
         """
 
     def __enter__(self) -> Self:
-        """Give the stream; leaving the block closes it."""
+        """Return the stream; leaving the block closes it."""
 
     def __exit__(self, *_: object) -> None: ...
 
@@ -66,8 +66,8 @@ def open_stream(
     """
     if download.content is not None:
         return _Content(download.content)
-    pace = Pace(budget, idle)
-    visitor = Visitor(download, policy, Route(policy, pace, resolver), credentials, now)
+    pace = ThroughputGuard(budget, idle)
+    visitor = Requester(download, policy, Route(policy, pace, resolver), credentials, now)
     return Transfer(visitor, pace, limit).open()
 
 

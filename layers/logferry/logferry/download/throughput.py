@@ -36,7 +36,7 @@ class Budget:
         self.deadline = self.clock() + self.seconds - self.margin
 
     def remaining(self) -> float:
-        """Give the seconds until a download must have stopped; negative when that is past."""
+        """Return the seconds until a download must have stopped; negative when that is past."""
         return self.deadline - self.clock()
 
     def spend_break(self) -> bool:
@@ -59,7 +59,7 @@ class TooSlowError(Exception):
 
 
 @dataclass
-class Pace:
+class ThroughputGuard:
     """The bytes that came and the time that was spent waiting for them, all connections of a file together.
 
     Only waiting counts: a slow upload between two reads is not the vendor's fault.
@@ -80,7 +80,7 @@ class Pace:
 
     @contextmanager
     def connecting(self, seconds: float) -> Iterator[None]:
-        """Give all reads of the block together `seconds`: a handshake may not trickle on read by read."""
+        """Return all reads of the block together `seconds`: a handshake may not trickle on read by read."""
         self.connected_by = self.budget.clock() + seconds
         try:
             yield
@@ -88,7 +88,7 @@ class Pace:
             self.connected_by = None
 
     def patience(self, now: float) -> float:
-        """Give the seconds that one read may take from now on; raises OutOfTimeError, TimeoutError."""
+        """Return the seconds that one read may take from now on; raises OutOfTimeError, TimeoutError."""
         left = self.budget.deadline - now
         if left <= 0:
             raise OutOfTimeError

@@ -16,7 +16,7 @@ from urllib3.util.ssltransport import SSLTransport
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-    from logferry.download.throughput import Pace
+    from logferry.download.throughput import ThroughputGuard
 
 SIP_BYTES: Final = 128 * 1024
 """The most that is taken from the kernel at once; more saves nothing, and leaves the processor's cache."""
@@ -29,7 +29,7 @@ class PacedSocket(socket.socket):
     arrival seen. Reads raise TooSlowError and OutOfTimeError besides what sockets raise.
     """
 
-    def __init__(self, sock: socket.socket, pace: Pace) -> None:
+    def __init__(self, sock: socket.socket, pace: ThroughputGuard) -> None:
         timeout = sock.gettimeout()
         super().__init__(sock.family, sock.type, sock.proto, sock.detach())
         self.settimeout(timeout)
@@ -68,7 +68,7 @@ class Transport(SSLTransport):
     """
 
     def __init__(
-        self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str, pace: Pace
+        self, sock: socket.socket, context: ssl.SSLContext, server_hostname: str, pace: ThroughputGuard
     ) -> None:
         if not server_hostname:  # `ssl.SSLContext.wrap_bio` would verify no name then
             raise ValueError("TLS without the name of the server verifies nothing")

@@ -14,8 +14,8 @@ from logferry.errors import CorruptDownloadError, SourceUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from logferry.download.requester import Answer, Visitor
-    from logferry.download.throughput import Pace
+    from logferry.download.requester import Answer, Requester
+    from logferry.download.throughput import ThroughputGuard
 
 READ_BYTES = 256 * 1024
 """The most that one read takes: reads below 64 KiB cost up to twice the CPU, larger ones save nothing."""
@@ -39,7 +39,7 @@ class Restart(Exception):  # noqa: N818 - no error: fetch begins the file again
 class Transfer:
     """A file that comes over HTTPS; `logferry.download.stream.Stream` says what it offers and raises."""
 
-    def __init__(self, visitor: Visitor, pace: Pace, limit: int | None) -> None:
+    def __init__(self, visitor: Requester, pace: ThroughputGuard, limit: int | None) -> None:
         self.size: int | None = None
         self.received = 0
         self.proven = False
@@ -136,7 +136,7 @@ class Transfer:
         self._check_size()
 
     def _size_if(self, total: int) -> int:
-        """Give the file's size as it is told now; Restart where another one was promised."""
+        """Return the file's size as it is told now; Restart where another one was promised."""
         if self.size not in (None, total):
             raise Restart
         return total
@@ -166,7 +166,7 @@ class Transfer:
         return count
 
     def _told(self) -> bool:
-        """Tell whether it was said where the file ends: by a length, by the last chunk, or by TLS."""
+        """Check whether it was said where the file ends: by a length, by the last chunk, or by TLS."""
         if self.size is not None or self._answer is None:
             return True
         return self._answer.response.chunked or not self._answer.cut
@@ -228,7 +228,7 @@ class Transfer:
             ) from None
 
     def _progress(self) -> str:
-        """Say how far and how fast: with what a read that did not finish had brought."""
+        """Return how far and how fast: with what a read that did not finish had brought."""
         given, read = self._since
         far = max(self.received, given + self._pace.received - read)
         seconds = self._budget.clock() - self._began
@@ -237,7 +237,7 @@ class Transfer:
 
 
 def _promised(response: HTTPResponse) -> int | None:
-    """Give the length of a body that has a Content-Length."""
+    """Return the length of a body that has a Content-Length."""
     text = response.getheader("Content-Length")
     if text is None or response.getheader("Transfer-Encoding"):
         return None

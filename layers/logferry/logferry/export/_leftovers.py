@@ -10,13 +10,13 @@ from logferry.storage.bucket import abort_uploads, find, remove
 from logferry.storage.keys import manifest_key
 
 if TYPE_CHECKING:
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
     from logferry.models.request import ExportRequest
     from logferry.sources.base import Source
     from logferry.storage.bucket import Existing
 
 
-def clear(source: Source, request: ExportRequest, row: Row) -> None:
+def clear(source: Source, request: ExportRequest, row: ExportRecord) -> None:
     """Abort this export's open uploads, and take away what was put but never committed to the ledger.
 
     To be called when the ledger's fence is down: a fetch that still runs can then commit nothing any more.
@@ -37,14 +37,14 @@ def clear(source: Source, request: ExportRequest, row: Row) -> None:
         place += 1
 
 
-def _is_ours(request: ExportRequest, row: Row) -> bool:
-    """Tell whether nobody has taken over: the next attempt may adopt what lies there."""
+def _is_ours(request: ExportRequest, row: ExportRecord) -> bool:
+    """Check whether nobody has taken over: the next attempt may adopt what lies there."""
     now = runtime.ledger().read(request)
     return now is not None and (now.owner, now.attempt) == (row.owner, row.attempt)
 
 
-def _uncommitted(there: Existing, request: ExportRequest, row: Row) -> bool:
-    """Tell an object of this attempt, or of an earlier one that never landed, from what has landed."""
+def _uncommitted(there: Existing, request: ExportRequest, row: ExportRecord) -> bool:
+    """Distinguish an object of this attempt, or of an earlier one that never landed, from what has landed."""
     attempt = there.metadata.get("attempt", "")
     return (
         there.metadata.get("export-id") == request.export_id

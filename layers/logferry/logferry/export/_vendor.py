@@ -13,13 +13,13 @@ from logferry.vendor.client import Api
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
     from logferry.models.request import ExportRequest
     from logferry.sources.base import Source
 
 
-def final_key(source: Source, request: ExportRequest, row: Row, place: int) -> str:
-    """Give the key of an export's file, the first at place 1.
+def final_key(source: Source, request: ExportRequest, row: ExportRecord, place: int) -> str:
+    """Return the key of an export's file, the first at place 1.
 
     A refresh stays under the key of the first landing, whatever offset its window is written with.
     """
@@ -35,7 +35,7 @@ def open_api(source: Source, request: ExportRequest) -> Api:
 
 
 def read_event(event: Mapping[str, object]) -> tuple[Source, ExportRequest]:
-    """Give source and request of an event whose input submit has checked."""
+    """Return source and request of an event whose input submit has checked."""
     document = event["request"]
     if not isinstance(document, dict):
         raise TypeError("the input that submit checked is an object")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def seconds_left(state: ExportState) -> float:
-    """Give the seconds until the export's deadline, negative once it has passed."""
+    """Return the seconds until the export's deadline, negative once it has passed."""
     return (datetime.fromisoformat(state.deadline) - runtime.ledger().now()).total_seconds()
 
 

@@ -11,7 +11,7 @@ from logferry.errors import InvalidRequestError, LogferryError, SourceUnavailabl
 from logferry.export._leftovers import clear
 from logferry.export._vendor import open_api
 from logferry.export.validation import export_request
-from logferry.ledger.record import RowState
+from logferry.ledger.record import RecordState
 from logferry.ledger.table import FencedError
 from logferry.models.job import Job
 from logferry.notifications import words_of
@@ -47,7 +47,7 @@ class Failure:
 
     @property
     def keeps_job(self) -> bool:
-        """Tell whether the vendor's job is as good as before, so that the next run may adopt it."""
+        """Check whether the vendor's job is as good as before, so that the next run may adopt it."""
         return self.error in KEEPS_JOB or self.error.startswith(("Lambda.", "Sandbox."))
 
     @classmethod
@@ -121,17 +121,17 @@ def _clean(failure: Failure, request: ExportRequest) -> Iterator[LogferryError]:
     released = source.adoptable or not row.job_id
     if not released:
         try:
-            source.release(Job(str(row.job_id), request), open_api(source, request))
+            source.delete(Job(str(row.job_id), request), open_api(source, request))
             released = True
         except Throttled as throttled:
             yield SourceUnavailableError(f"job {row.job_id} could not be released: {throttled}")
         except LogferryError as error:
             yield error
-    if row.state is RowState.LANDED and row.item.get("failed_attempt") != row.attempt:
+    if row.state is RecordState.LANDED and row.item.get("failed_attempt") != row.attempt:
         return
     try:
         # First the fence: from here on a fetch that still runs can commit nothing any more.
-        if row.state is not RowState.LANDED:
+        if row.state is not RecordState.LANDED:
             keep = (source.adoptable and failure.keeps_job) or not released
             row = ledger.failed(row, failure.error, failure.cause, keep_job=keep)
         clear(source, request, row)
@@ -154,7 +154,7 @@ def _announce(failure: Failure, request: ExportRequest | None) -> None:
 
 
 def _outline(document: Any) -> dict[str, str]:
-    """Say what can be said of an input that is too broken to identify: never more than known names."""
+    """Return what is known of an input that is too broken to identify: never more than known names."""
     if not isinstance(document, dict):
         return {}
     outline = {}

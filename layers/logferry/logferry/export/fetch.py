@@ -13,7 +13,7 @@ from logferry.export._wait import wait_as_told
 from logferry.export.land import Lander
 from logferry.export.result import landed
 from logferry.export.state import ExportState, Step, age
-from logferry.ledger.record import Row, RowState
+from logferry.ledger.record import ExportRecord, RecordState
 from logferry.ledger.table import FencedError
 from logferry.models.job import Job
 from logferry.telemetry import MetricUnit, log, measure
@@ -39,7 +39,7 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         return _lost(state)
     try:
         row = runtime.ledger().fetching(row)
-        if row.state is RowState.SUBMITTED:
+        if row.state is RecordState.SUBMITTED:
             row = _land(row, source, request, Budget(seconds))
         if not row.notified:
             document = notifications.landed(request.identity(), request.export_id, row.item)
@@ -49,7 +49,7 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
             row = runtime.ledger().notified(row)
         # Last: a vendor that cannot let go of a job must not keep a landing from being announced.
         if row.job_id and not source.adoptable:
-            source.release(Job(row.job_id, request), open_api(source, request))
+            source.delete(Job(row.job_id, request), open_api(source, request))
     except Throttled as throttled:
         return wait_as_told(state, throttled, source.name).to_json()
     except FencedError:
@@ -58,7 +58,7 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     return landed(row)
 
 
-def _land(row: Row, source: Source, request: ExportRequest, budget: Budget) -> Row:
+def _land(row: ExportRecord, source: Source, request: ExportRequest, budget: Budget) -> ExportRecord:
     ledger, job = runtime.ledger(), Job(row.job_id or "", request)
     landing = Lander(source, open_api(source, request), job, row, budget).land()
     counts = {"landed_submits": row.submits, "landed_polls": row.polls}

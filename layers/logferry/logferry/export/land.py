@@ -36,7 +36,7 @@ from logferry.verify.verifier import Findings, verifier
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
     from logferry.models.job import Download, Job
     from logferry.models.request import ExportRequest
     from logferry.sources.base import Source
@@ -56,24 +56,24 @@ class Lander:
     source: Source
     api: Api
     job: Job
-    row: Row
+    row: ExportRecord
     budget: Budget
     landed: list[tuple[Stored, Findings]] = field(default_factory=list)
     proven: bool = True
 
     @property
     def request(self) -> ExportRequest:
-        """Give the request that the job is for."""
+        """Return the request that the job is for."""
         return self.job.request
 
     @property
     def marks(self) -> dict[str, str]:
-        """Give the metadata that tells our object from another's, and this attempt from an earlier one."""
+        """Return the metadata that tells our object from another's, and this attempt from an earlier one."""
         return {"export-id": self.request.export_id, "attempt": str(self.row.attempt)}
 
     def land(self) -> dict[str, Any]:
         """Land every file, then the manifest; give what the ledger keeps of it."""
-        downloads = list(self.source.open(self.job, self.api))
+        downloads = list(self.source.downloads(self.job, self.api))
         for place in range(len(downloads)):
             self.landed.append(self._file(place, downloads))
         return self._manifest()
@@ -95,7 +95,7 @@ class Lander:
                         f"the download URL answered {expired.status}, and so did {fresh} fresh ones"
                     ) from None
                 fresh += 1
-                again = list(self.source.open(self.job, self.api))
+                again = list(self.source.downloads(self.job, self.api))
                 if len(again) != len(downloads):
                     raise SourceUnavailableError(
                         f"the vendor listed {len(downloads)} files, and {len(again)} when it was asked for "
@@ -143,7 +143,7 @@ class Lander:
             return writer.commit(), findings
 
     def _is_mine(self, existing: Existing, key: str) -> bool:
-        """Tell an object that an earlier call landed from one that a refresh replaces."""
+        """Distinguish an object that an earlier call landed from one that a refresh replaces."""
         if existing.metadata.get("export-id") != self.request.export_id:
             raise DeliveryError(
                 f"s3://{runtime.settings().bucket}/{key} holds another object ({existing.size} bytes, "

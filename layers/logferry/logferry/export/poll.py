@@ -12,7 +12,7 @@ from logferry.export._vendor import open_api, read_event
 from logferry.export._wait import seconds_left, wait_as_told
 from logferry.export.polling import MAX_POLLS, wait_seconds
 from logferry.export.state import ExportState, Step, age
-from logferry.ledger.record import Row, RowState
+from logferry.ledger.record import ExportRecord, RecordState
 from logferry.ledger.table import FencedError
 from logferry.models.job import Job, JobState, JobStatus
 from logferry.telemetry import MetricUnit, log, measure
@@ -38,7 +38,7 @@ def check(event: Mapping[str, Any]) -> dict[str, Any]:
     since = datetime.fromisoformat(state.submitted_at or state.deadline)
     elapsed = age(since, runtime.ledger().now())
     try:
-        status = source.check(job, open_api(source, request))
+        status = source.poll(job, open_api(source, request))
     except Throttled as throttled:
         # A reply all the same, but nothing about the job; the wait is the vendor's own.
         waiting = wait_as_told(state, throttled, source.name)
@@ -79,13 +79,13 @@ def _wait(state: ExportState, status: JobStatus, elapsed: float) -> ExportState:
 
 def _polled(request: ExportRequest, event: Mapping[str, Any], state: ExportState) -> dict[str, Any]:
     """Count the reply in the ledger, whose fence tells whether this execution still owns the export."""
-    claimed = Row(
+    claimed = ExportRecord(
         {
             "series": request.series_id,
             "window": request.window_key,
             "owner": event["execution"],
             "attempt": state.attempt,
-            "state": RowState.SUBMITTED,
+            "state": RecordState.SUBMITTED,
         }
     )
     state = replace(state, polls=state.polls + 1)

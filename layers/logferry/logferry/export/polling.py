@@ -22,7 +22,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 
 
 def whole_seconds(seconds: float) -> int:
-    """Give a delay as `SecondsPath` takes it: an integer, rounded up so that nothing is early, at least 1."""
+    """Return a delay as `SecondsPath` takes it: whole, rounded up so that nothing is early, 1 or more."""
     return max(1, math.ceil(seconds))
 
 
@@ -34,7 +34,7 @@ def wait_seconds(
     *,
     retry_after: float | None = None,
 ) -> int:
-    """Give the whole seconds to wait before the next poll of a job that is still running.
+    """Return the whole seconds to wait before the next poll of a job that is still running.
 
     `elapsed` is the job's age in seconds at this poll, 0 before the first one; `progress` what the vendor
     said now, in percent, and `last_progress` and `last_elapsed` the same of the poll before. Anything may
@@ -62,7 +62,7 @@ def _patience(
 def _eta(
     elapsed: float, progress: float | None, last_progress: float | None, last_elapsed: float | None
 ) -> float | None:
-    """Give the seconds to 100 %, at the pace since the last poll; None where there is no telling."""
+    """Return the seconds to 100 %, at the pace since the last poll; None where there is no telling."""
     if progress is None or not 0 < progress < 100:  # noqa: PLR2004 - percent; not-a-number fails it too
         return None
     since = 0.0 if last_progress is None or last_elapsed is None else last_progress

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from logferry.export.state import Step
 
 if TYPE_CHECKING:
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
     from logferry.models.request import ExportRequest
 
 LISTED = 16
 """Objects listed in an output: a state stays below 8 KiB; the manifest lists all."""
 
 
-def landed(row: Row) -> dict[str, Any]:
-    """Give the result of an export that has landed, from its row."""
+def landed(row: ExportRecord) -> dict[str, Any]:
+    """Return the result of an export that has landed, from its row."""
     names = ("bucket", "key", "manifest_key", "size", "sha256", "records")
     return {
         "state": str(Step.LANDED),
@@ -30,7 +30,7 @@ def landed(row: Row) -> dict[str, Any]:
 
 
 def duplicate(request: ExportRequest, owner: str) -> dict[str, Any]:
-    """Give the result of an export that another live execution, `owner`, is at work on."""
+    """Return the result of an export that another live execution, `owner`, is at work on."""
     names = ("bucket", "key", "manifest_key", "size", "sha256", "records", "objects")
     return {
         "state": str(Step.DUPLICATE),

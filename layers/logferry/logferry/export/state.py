@@ -56,10 +56,10 @@ class ExportState:
         return cls(**{**given, "state": Step(given["state"])})
 
     def to_json(self) -> dict[str, Any]:
-        """Give the state as JSON; every field is there, so that the state machine's paths resolve."""
+        """Return the state as JSON; every field is there, so that the state machine's paths resolve."""
         return {**asdict(self), "state": str(self.state)}
 
 
 def age(since: datetime, now: datetime) -> float:
-    """Give the seconds from `since` to `now`, never below 0: clocks of two machines differ."""
+    """Return the seconds from `since` to `now`, never below 0: clocks of two machines differ."""
     return max(0.0, (now - since).total_seconds())

@@ -20,8 +20,8 @@ from logferry.export._wait import wait_as_told
 from logferry.export.result import duplicate, landed
 from logferry.export.state import ExportState, Step
 from logferry.export.validation import export_request
-from logferry.ledger.claims import Claim, Verdict
-from logferry.ledger.record import RowState
+from logferry.ledger.claims import Claim, ClaimResult
+from logferry.ledger.record import RecordState
 from logferry.ledger.table import FencedError
 from logferry.models.job import Job, JobState
 from logferry.models.request import iso_instant
@@ -31,7 +31,7 @@ from logferry.telemetry import log, measure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
     from logferry.models.request import ExportRequest
     from logferry.sources.base import Source
     from logferry.vendor.client import Api
@@ -51,17 +51,17 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
     claim = Claim(ledger, request, event["execution"], runtime.execution_runs, adoptable_for)
     verdict, row = claim.settle()
     log().info("claimed", extra={"export_id": request.export_id, "verdict": verdict, "attempt": row.attempt})
-    if verdict is Verdict.DUPLICATE:
+    if verdict is ClaimResult.DUPLICATE:
         measure(request.source, ExportsDuplicate=1)
         return duplicate(request, row.owner)
-    if verdict is Verdict.LANDED:
+    if verdict is ClaimResult.LANDED:
         return landed(row)
     state = _state(row, request, _waits(event))
-    if verdict is Verdict.ANNOUNCE:
+    if verdict is ClaimResult.ANNOUNCE:
         return replace(state, state=Step.READY).to_json()
     api = open_api(source, request)
     try:
-        if row.job_id and row.state is RowState.CLAIMED:
+        if row.job_id and row.state is RecordState.CLAIMED:
             _let_go(Job(row.job_id, request), source, api)
         return _with_job(row, source, request, api, state).to_json()
     except Throttled as throttled:
@@ -73,14 +73,16 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
 def _let_go(job: Job, source: Source, api: Api) -> None:
     """Release a job that is not adopted; one that the vendor refuses to release must not be in the way."""
     try:
-        source.release(job, api)
+        source.delete(job, api)
     except InvalidRequestError as error:
         log().warning("not released", extra={"job_id": job.id, "reason": str(error)})
 
 
-def _with_job(row: Row, source: Source, request: ExportRequest, api: Api, state: ExportState) -> ExportState:
+def _with_job(
+    row: ExportRecord, source: Source, request: ExportRequest, api: Api, state: ExportState
+) -> ExportState:
     ledger = runtime.ledger()
-    if row.state is RowState.SUBMITTED:
+    if row.state is RecordState.SUBMITTED:
         log().info("adopted", extra={"job_id": row.job_id, "polls": row.polls})
         if row.attempt > 1:  # else it is this execution's own, and the call a repeated one
             measure(request.source, JobsAdopted=1)
@@ -100,7 +102,7 @@ def _with_job(row: Row, source: Source, request: ExportRequest, api: Api, state:
     )
 
 
-def _start(row: Row, source: Source, request: ExportRequest, api: Api) -> Row:
+def _start(row: ExportRecord, source: Source, request: ExportRequest, api: Api) -> ExportRecord:
     """Ask for a job: the intent is written before the POST, the job after it.
 
     Where a POST may have been accepted unseen, now or in a call that died, one more is sent at most.
@@ -122,7 +124,7 @@ def _start(row: Row, source: Source, request: ExportRequest, api: Api) -> Row:
         try:
             return ledger.submitted(row, job.id, ready=job.state is JobState.READY)
         except (FencedError, DeliveryError):
-            source.release(job, api)  # nobody else knows its id
+            source.delete(job, api)  # nobody else knows its id
             raise
     raise SubmitUncertainError(
         f"the vendor may hold a job that nobody can name ({doubt}); "
@@ -130,7 +132,7 @@ def _start(row: Row, source: Source, request: ExportRequest, api: Api) -> Row:
     )
 
 
-def _state(row: Row, request: ExportRequest, waits: int) -> ExportState:
+def _state(row: ExportRecord, request: ExportRequest, waits: int) -> ExportState:
     deadline = iso_instant(row.claimed_at + runtime.settings().job_deadline)
     return ExportState(Step.RUNNING, request.export_id, row.attempt, deadline, row.job_id, waits=waits)
 

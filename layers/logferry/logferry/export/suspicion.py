@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
     from logferry.models.request import ExportRequest
     from logferry.sources.base import Source
 
@@ -28,10 +28,10 @@ def suspect(
     records: int | None,
     sizes: Iterable[int],
     asked: datetime,
-    series: Iterable[Row],
+    series: Iterable[ExportRecord],
     proven: bool = True,
 ) -> list[str]:
-    """Give the reasons to look at a landing, in words; none is the usual case.
+    """Return the reasons to look at a landing, in words; none is the usual case.
 
     `limits` are the connection's own and go before the source's. `sizes` are those of the files and of what
     is in them, in bytes. `asked` is when the vendor was asked. `series`, newest first, is read only

@@ -138,7 +138,7 @@ def _keys(model: type[BaseModel]) -> list[str]:
 
 
 def _explain(error: ValidationError, at: str, keys: list[str]) -> str:
-    """Say for each field what is wrong, never repeating its value."""
+    """List for each field what is wrong, never repeating its value."""
     said = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         place = ".".join(str(part) for part in ((at, *problem["loc"]) if at else problem["loc"]))

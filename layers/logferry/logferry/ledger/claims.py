@@ -7,14 +7,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from logferry.errors import DeliveryError
-from logferry.ledger.record import RowState
+from logferry.ledger.record import RecordState
 from logferry.ledger.table import FencedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
     from logferry.ledger.repository import Ledger
     from logferry.models.request import ExportRequest
 
@@ -25,7 +25,7 @@ JOB = ("submitted_at", "polls", "submits", "intended_at")
 """What a row forgets of a job that is not adopted. The job's id stays until it is released or replaced."""
 
 
-class Verdict(StrEnum):
+class ClaimResult(StrEnum):
     """What an execution that asks for an export is told."""
 
     WORK = "WORK"
@@ -56,51 +56,51 @@ class Claim:
     alive: Callable[[str], bool]
     adoptable_for: timedelta
 
-    def settle(self) -> tuple[Verdict, Row]:
-        """Give the verdict and the row. Raises DeliveryError when DynamoDB fails."""
+    def settle(self) -> tuple[ClaimResult, ExportRecord]:
+        """Return the verdict and the row. Raises DeliveryError when DynamoDB fails."""
         for _ in range(TRIES):
             row = self.ledger.read(self.request)
             try:
                 if row is None:
-                    return Verdict.WORK, self.ledger.create(self.request, self.execution)
-                if row.state is RowState.LANDED:
+                    return ClaimResult.WORK, self.ledger.create(self.request, self.execution)
+                if row.state is RecordState.LANDED:
                     return self._landed(row)
-                if row.state is not RowState.FAILED:
+                if row.state is not RecordState.FAILED:
                     if row.owner == self.execution:
-                        return Verdict.WORK, row
+                        return ClaimResult.WORK, row
                     if self.alive(row.owner):
-                        return Verdict.DUPLICATE, row
+                        return ClaimResult.DUPLICATE, row
                 return self._inherit(row)
             except FencedError:
                 continue
         raise DeliveryError("the ledger's row of this export changes all the time; start it again")
 
-    def _landed(self, row: Row) -> tuple[Verdict, Row]:
+    def _landed(self, row: ExportRecord) -> tuple[ClaimResult, ExportRecord]:
         own = row.owner == self.execution
         enough = not self.request.refresh or (own and row.item.get("landed_attempt") == row.attempt)
         if row.notified and enough:
-            return Verdict.LANDED, row
+            return ClaimResult.LANDED, row
         if not row.notified and own and enough:
-            return Verdict.ANNOUNCE, row
+            return ClaimResult.ANNOUNCE, row
         if not row.notified and not own and self.alive(row.owner):
-            return Verdict.DUPLICATE, row
+            return ClaimResult.DUPLICATE, row
         if self.request.refresh:
-            return Verdict.WORK, self._take(row, RowState.CLAIMED, forget=JOB)
-        return Verdict.ANNOUNCE, self._take(row, RowState.LANDED)
+            return ClaimResult.WORK, self._take(row, RecordState.CLAIMED, forget=JOB)
+        return ClaimResult.ANNOUNCE, self._take(row, RecordState.LANDED)
 
-    def _inherit(self, row: Row) -> tuple[Verdict, Row]:
+    def _inherit(self, row: ExportRecord) -> tuple[ClaimResult, ExportRecord]:
         """Take over what a dead or failed execution left: its job, its doubts, or nothing."""
         if row.landed and not self.request.refresh:
             # A refresh died on an export that had landed: what is there is good.
-            verdict = Verdict.ANNOUNCE if row.job_id or not row.notified else Verdict.LANDED
-            return verdict, self._take(row, RowState.LANDED, forget=JOB)
+            verdict = ClaimResult.ANNOUNCE if row.job_id or not row.notified else ClaimResult.LANDED
+            return verdict, self._take(row, RecordState.LANDED, forget=JOB)
         age = self.ledger.now() - row.submitted_at if row.submitted_at else None
         if row.job_id and age is not None and age < self.adoptable_for and not self.request.refresh:
-            return Verdict.WORK, self._take(row, RowState.SUBMITTED)
-        in_doubt = row.state is RowState.CLAIMED and "intended_at" in row.item
+            return ClaimResult.WORK, self._take(row, RecordState.SUBMITTED)
+        in_doubt = row.state is RecordState.CLAIMED and "intended_at" in row.item
         forget = ("submitted_at", "polls") if in_doubt else JOB
-        return Verdict.WORK, self._take(row, RowState.CLAIMED, forget=forget)
+        return ClaimResult.WORK, self._take(row, RecordState.CLAIMED, forget=forget)
 
-    def _take(self, row: Row, state: RowState, forget: tuple[str, ...] = ()) -> Row:
+    def _take(self, row: ExportRecord, state: RecordState, forget: tuple[str, ...] = ()) -> ExportRecord:
         refresh = self.request.refresh
         return self.ledger.take(row, self.execution, state=state, refresh=refresh, remove=forget)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class RowState(StrEnum):
+class RecordState(StrEnum):
     """Where an export stands."""
 
     CLAIMED = "CLAIMED"
@@ -21,19 +21,19 @@ class RowState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Row:
+class ExportRecord:
     """One export in the ledger; `item` is the whole row as it is stored, for what has no property here."""
 
     item: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def state(self) -> RowState:
-        """Give where the export stands."""
-        return RowState(self.item["state"])
+    def state(self) -> RecordState:
+        """Return where the export stands."""
+        return RecordState(self.item["state"])
 
     @property
     def owner(self) -> str:
-        """Give the ARN of the execution that works, or last worked, on it."""
+        """Return the ARN of the execution that works, or last worked, on it."""
         return str(self.item["owner"])
 
     @property
@@ -53,28 +53,28 @@ class Row:
 
     @property
     def job_id(self) -> str | None:
-        """Give the vendor's job, or None where there is none to wait for."""
+        """Return the vendor's job, or None where there is none to wait for."""
         return self.item.get("job_id")
 
     @property
     def submitted_at(self) -> datetime | None:
-        """Give the time at which the job was accepted."""
+        """Return the time at which the job was accepted."""
         text = self.item.get("submitted_at")
         return datetime.fromisoformat(text) if text else None
 
     @property
     def claimed_at(self) -> datetime:
-        """Give the time of the claim: deadlines count from it."""
+        """Return the time of the claim: deadlines count from it."""
         return datetime.fromisoformat(self.item["claimed_at"])
 
     @property
     def landed(self) -> bool:
-        """Tell whether an object of this export is under its key, whatever became of a later refresh."""
+        """Check whether an object of this export is under its key, whatever became of a later refresh."""
         return "landed_at" in self.item
 
     @property
     def notified(self) -> bool:
-        """Tell whether the landing was announced."""
+        """Check whether the landing was announced."""
         return "notified_at" in self.item
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from logferry.ledger.record import Row, RowState
+from logferry.ledger.record import ExportRecord, RecordState
 from logferry.models.request import iso_instant
 
 if TYPE_CHECKING:
@@ -36,25 +36,25 @@ class Ledger:
 
     # ---- reading
 
-    def read(self, request: ExportRequest) -> Row | None:
-        """Give the row of an export as it is now (a consistent read), or None."""
+    def read(self, request: ExportRequest) -> ExportRecord | None:
+        """Return the row of an export as it is now (a consistent read), or None."""
         item = self._table.get(request.series_id, request.window_key)
-        return Row(item) if item else None
+        return ExportRecord(item) if item else None
 
     def rows(
         self, series_id: str, first: str = " ", last: str = "\uffff", *, newest_first: bool = False
-    ) -> Iterator[Row]:
-        """Give the rows of a series in the order of their windows, from sort key `first` to `last`."""
-        return map(Row, self._table.query(series_id, first, last, newest_first=newest_first))
+    ) -> Iterator[ExportRecord]:
+        """Return the rows of a series in the order of their windows, from sort key `first` to `last`."""
+        return map(ExportRecord, self._table.query(series_id, first, last, newest_first=newest_first))
 
     def series(self) -> Iterator[dict[str, Any]]:
-        """Give the series that the ledger knows: `{series_id, source, connection, target, filters}` each."""
+        """Return the known series: `{series_id, source, connection, target, filters}` each."""
         for row in self.rows(REGISTRY):
             yield {"series_id": row.item["window"], **row.item["request"]}
 
     # ---- claiming (the decisions are in `claim.py`)
 
-    def create(self, request: ExportRequest, owner: str) -> Row:
+    def create(self, request: ExportRequest, owner: str) -> ExportRecord:
         """Write the first claim of an export; `FencedError` if there is a row already."""
         series = {"series": REGISTRY, "window": request.series_id, "request": request.series}
         self._table.put(series)
@@ -63,18 +63,24 @@ class Ledger:
             "window": request.window_key,
             "request": request.identity(),
             "export_id": request.export_id,
-            "state": RowState.CLAIMED,
+            "state": RecordState.CLAIMED,
             "owner": owner,
             "attempt": 1,
             "claimed_at": self._stamp(),
             "refresh": request.refresh,
         }
         self._table.create(item)
-        return Row(item)
+        return ExportRecord(item)
 
     def take(
-        self, row: Row, owner: str, *, state: RowState, refresh: bool, remove: tuple[str, ...] = ()
-    ) -> Row:
+        self,
+        row: ExportRecord,
+        owner: str,
+        *,
+        state: RecordState,
+        refresh: bool,
+        remove: tuple[str, ...] = (),
+    ) -> ExportRecord:
         """Make the row `owner`'s, as a new attempt in `state`, provided that nobody touched it meanwhile."""
         changes = {
             "owner": owner,
@@ -87,64 +93,66 @@ class Ledger:
 
     # ---- the way of one job
 
-    def intend(self, row: Row) -> Row:
+    def intend(self, row: ExportRecord) -> ExportRecord:
         """Count a POST before it is sent: after a crash it is known that it may have been accepted."""
         changes = {"submits": row.submits + 1, "intended_at": self._stamp()}
-        return self._write(row, changes, states=(RowState.CLAIMED,), same=("submits",))
+        return self._write(row, changes, states=(RecordState.CLAIMED,), same=("submits",))
 
-    def retract(self, row: Row) -> Row:
+    def retract(self, row: ExportRecord) -> ExportRecord:
         """Uncount a POST that certainly started nothing (refused, throttled, never sent)."""
         changes = {"submits": max(row.submits - 1, 0)}
         return self._write(
-            row, changes, remove=("intended_at",), states=(RowState.CLAIMED,), same=("submits",)
+            row, changes, remove=("intended_at",), states=(RecordState.CLAIMED,), same=("submits",)
         )
 
-    def submitted(self, row: Row, job_id: str, *, ready: bool) -> Row:
+    def submitted(self, row: ExportRecord, job_id: str, *, ready: bool) -> ExportRecord:
         """Write down the job that the vendor accepted, and whether it is `ready` at once."""
         changes = {
             "ready": ready,
-            "state": RowState.SUBMITTED,
+            "state": RecordState.SUBMITTED,
             "job_id": job_id,
             "submitted_at": self._stamp(),
             "polls": 0,
         }
         return self._write(
-            row, changes, remove=("intended_at",), states=(RowState.CLAIMED,), same=("submits",)
+            row, changes, remove=("intended_at",), states=(RecordState.CLAIMED,), same=("submits",)
         )
 
-    def polled(self, row: Row, polls: int) -> Row:
+    def polled(self, row: ExportRecord, polls: int) -> ExportRecord:
         """Write down how many status replies the job has had."""
-        return self._write(row, {"polls": polls, "polled_at": self._stamp()}, states=(RowState.SUBMITTED,))
+        return self._write(row, {"polls": polls, "polled_at": self._stamp()}, states=(RecordState.SUBMITTED,))
 
-    def fetching(self, row: Row) -> Row:
+    def fetching(self, row: ExportRecord) -> ExportRecord:
         """Enter fetch: from here on an earlier call of the same execution, still running, is fenced off."""
         changes = {"fetches": int(row.item.get("fetches", 0)) + 1, "fetched_at": self._stamp()}
-        return self._write(row, changes, states=(RowState.SUBMITTED, RowState.LANDED), same=("fetches",))
+        return self._write(
+            row, changes, states=(RecordState.SUBMITTED, RecordState.LANDED), same=("fetches",)
+        )
 
-    def landed(self, row: Row, landing: Mapping[str, Any]) -> Row:
+    def landed(self, row: ExportRecord, landing: Mapping[str, Any]) -> ExportRecord:
         """Write down what landed (`bucket, key, manifest_key, size, sha256, records, objects, suspect …`)."""
         changes = {
             **landing,
-            "state": RowState.LANDED,
+            "state": RecordState.LANDED,
             "landed_at": self._stamp(),
             "landed_attempt": row.attempt,
             "failures": 0,
         }
         return self._write(
-            row, changes, remove=("notified_at",), states=(RowState.SUBMITTED,), same=("fetches",)
+            row, changes, remove=("notified_at",), states=(RecordState.SUBMITTED,), same=("fetches",)
         )
 
-    def notified(self, row: Row) -> Row:
+    def notified(self, row: ExportRecord) -> ExportRecord:
         """Mark the landing as announced."""
-        return self._write(row, {"notified_at": self._stamp()}, states=(RowState.LANDED,))
+        return self._write(row, {"notified_at": self._stamp()}, states=(RecordState.LANDED,))
 
-    def failed(self, row: Row, error: str, cause: str, *, keep_job: bool) -> Row:
-        """Give the export up for this attempt, which counts as one failure however often this is called.
+    def failed(self, row: ExportRecord, error: str, cause: str, *, keep_job: bool) -> ExportRecord:
+        """Return the export up for this attempt, which counts as one failure however often this is called.
 
         An earlier landing stays LANDED; a job that is not kept is never adopted.
         """
         changes = {
-            "state": RowState.LANDED if row.landed else RowState.FAILED,
+            "state": RecordState.LANDED if row.landed else RecordState.FAILED,
             "error": error,
             "cause": cause,
             "failed_at": self._stamp(),
@@ -152,13 +160,13 @@ class Ledger:
             "failures": row.failures + (row.item.get("failed_attempt") != row.attempt),
         }
         remove = ("intended_at",) if keep_job else ("intended_at", "job_id", "submitted_at")
-        working = (RowState.CLAIMED, RowState.SUBMITTED, RowState.FAILED)
+        working = (RecordState.CLAIMED, RecordState.SUBMITTED, RecordState.FAILED)
         return self._write(row, changes, remove=remove, states=working)
 
     # ---- what was announced
 
     def failure_announced(self, execution: str) -> bool:
-        """Tell whether the failure of this execution was announced already."""
+        """Check whether the failure of this execution was announced already."""
         return self._table.get(*_mark(execution)) is not None
 
     def announce_failure(self, execution: str) -> None:
@@ -176,16 +184,18 @@ class Ledger:
 
     def _write(
         self,
-        row: Row,
+        row: ExportRecord,
         changes: Mapping[str, Any],
         *,
-        states: tuple[RowState, ...],
+        states: tuple[RecordState, ...],
         remove: tuple[str, ...] = (),
         same: tuple[str, ...] = (),
-    ) -> Row:
+    ) -> ExportRecord:
         """Change a row that is still the reader's: same owner, attempt, one of `states`, `same` unchanged."""
         fence = ("owner", "attempt", *same)
-        return Row(self._table.change(row.item, changes, remove=remove, same=fence, one_of={"state": states}))
+        return ExportRecord(
+            self._table.change(row.item, changes, remove=remove, same=fence, one_of={"state": states})
+        )
 
 
 def _mark(execution: str) -> tuple[str, str]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from logferry.ledger.record import RowState
+from logferry.ledger.record import RecordState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from logferry.collect.windows import Every
-    from logferry.ledger.record import Row
+    from logferry.ledger.record import ExportRecord
     from logferry.models.request import Window
 
 
@@ -35,12 +35,12 @@ class Outcome(StrEnum):
 
     @property
     def there(self) -> bool:
-        """Tell whether the window's object is in the bucket."""
+        """Check whether the window's object is in the bucket."""
         return self in {Outcome.LANDED, Outcome.EMPTY, Outcome.SUSPECT}
 
     @property
     def gravity(self) -> int:
-        """Give the place in the order of gravity, for the worst of several."""
+        """Return the place in the order of gravity, for the worst of several."""
         return _ORDER[self]
 
 
@@ -66,16 +66,16 @@ class SeriesCoverage:
 
 
 def count_words(outcomes: Iterable[Outcome]) -> str:
-    """Give the numbers of a set of outcomes in words: `28 landed, 1 failed`."""
+    """Return the numbers of a set of outcomes in words: `28 landed, 1 failed`."""
     counts = Counter(outcomes)
     return ", ".join(f"{counts[each]:,} {each}" for each in Outcome if counts[each]) or "no windows"
 
 
-def note_of(row: Row | None) -> str:
-    """Say what a row adds to its outcome: what is suspect, what went wrong, how much there is."""
+def note_of(row: ExportRecord | None) -> str:
+    """Return what a row adds to its outcome: what is suspect, what went wrong, how much there is."""
     if row is None:
         return ""
-    if row.state is RowState.FAILED:
+    if row.state is RecordState.FAILED:
         times = "once" if row.failures == 1 else f"{row.failures} times"
         return f"failed {times}, last with {row.item.get('error')}: {row.item.get('cause', '')}"
     if not row.landed:
@@ -85,11 +85,11 @@ def note_of(row: Row | None) -> str:
     return "; ".join([*map(str, row.item.get("suspect") or ()), *told])
 
 
-def outcome_of(row: Row | None, max_attempts: int) -> Outcome:
-    """Tell what became of a window from its row; an earlier landing outlives a refresh that failed."""
+def outcome_of(row: ExportRecord | None, max_attempts: int) -> Outcome:
+    """Return what became of a window from its row; an earlier landing outlives a refresh that failed."""
     if row is None:
         return Outcome.MISSING
-    if row.state is RowState.FAILED:
+    if row.state is RecordState.FAILED:
         return Outcome.GIVEN_UP if row.failures >= max_attempts else Outcome.FAILED
     if not row.landed:
         return Outcome.IN_PROGRESS

@@ -33,12 +33,12 @@ class FileKind(StrEnum):
 
     @property
     def extension(self) -> str:
-        """Give the end of the object's key."""
+        """Return the end of the object's key."""
         return {"xlsx": ".xlsx", "gzip-jsonl": ".json.gz", "json": ".json"}.get(self, ".zip")
 
     @property
     def content_type(self) -> str:
-        """Give the object's media type."""
+        """Return the object's media type."""
         types = {
             "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             "gzip-jsonl": "application/gzip",

@@ -10,12 +10,12 @@ from typing import Any
 
 
 def canonical_json(document: Any) -> str:
-    """Give the one spelling of a JSON document that hashes are taken of: sorted keys, no spaces, UTF-8."""
+    """Return the one spelling of a JSON document that hashes are taken of: sorted keys, no spaces, UTF-8."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(document: Any) -> str:
-    """Give the hex SHA-256 of a document's canonical JSON."""
+    """Return the hex SHA-256 of a document's canonical JSON."""
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()
 
 
@@ -37,7 +37,7 @@ class Window:
         return cls(datetime.fromisoformat(document["start"]), datetime.fromisoformat(document["end"]))
 
     def to_json(self) -> dict[str, str]:
-        """Give the window as UTC instants."""
+        """Return the window as UTC instants."""
         return {"start": iso_instant(self.start), "end": iso_instant(self.end)}
 
     @property
@@ -68,7 +68,7 @@ class ExportRequest:
         return digest(self.identity())
 
     def identity(self) -> dict[str, Any]:
-        """Give the document that is hashed; it is also how manifests and notifications name the export."""
+        """Return the document that is hashed; it is also how manifests and notifications name the export."""
         return {
             "source": self.source,
             "connection": self.connection,

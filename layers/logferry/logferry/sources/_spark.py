@@ -99,7 +99,7 @@ class SparkJobs(SparkSource):
     def read_status(self, reply: Reply, api: Api) -> JobStatus:
         """Make any reply at all RUNNING, READY, FAILED or MALFORMED."""
 
-    def check(self, job: Job, api: Api) -> JobStatus | None:
+    def poll(self, job: Job, api: Api) -> JobStatus | None:
         """Ask how the job is."""
         reply = self.ask(job, api)
         return self.read_status(reply, api) if reply else None
@@ -111,14 +111,14 @@ class SparkJobs(SparkSource):
 
 
 def job_of(job_id: Any, request: ExportRequest, reply: Reply, api: Api) -> Job:
-    """Give the job that a reply to a submit names; SubmitUncertainError where it names none."""
+    """Return the job that a reply to a submit names; SubmitUncertainError where it names none."""
     if not is_id(job_id):
         raise SubmitUncertainError(f"the reply to the submit names no job: {api.redact(reply.text)}")
     return Job(job_id, request)
 
 
 def permission(name: str) -> str:
-    """Say which feature permission lets a caller in."""
+    """Return which feature permission lets a caller in."""
     return f"ask for the feature permission {name} or Spark.AllEncompassingProxy.json"
 
 
@@ -161,7 +161,7 @@ def failure_of(document: dict[str, Any]) -> str | None:
 
 
 def url_of(value: Any) -> str | None:
-    """Give a URL that is one."""
+    """Return a URL that is one."""
     return value if isinstance(value, str) and value.strip() else None
 
 

@@ -26,9 +26,9 @@ class SparkCall(spark.SparkSource):
             raise InvalidRequestError("target.index: must be 0 or more: the place of the record in its call")
 
     def submit(self, request: ExportRequest, api: Api) -> Job:  # noqa: ARG002 - there is nothing to start
-        """Give the call itself as a job that is ready."""
+        """Return the call itself as a job that is ready."""
         return Job(str(request.target["call_id"]), request, JobState.READY)
 
-    def check(self, job: Job, api: Api) -> JobStatus | None:  # noqa: ARG002
-        """Say that it is ready."""
+    def poll(self, job: Job, api: Api) -> JobStatus | None:  # noqa: ARG002
+        """Return READY at once."""
         return JobStatus(JobState.READY)

@@ -76,8 +76,8 @@ class SparkLog(spark.SparkJobs):
         data = (reply.object() or {}).get("response_data")
         return spark.job_of(data.get("job_id") if isinstance(data, dict) else None, request, reply, api)
 
-    def open(self, job: Job, api: Api) -> Iterator[Download]:
-        """Give the one ZIP, with a fresh URL."""
+    def downloads(self, job: Job, api: Api) -> Iterator[Download]:
+        """Return the one ZIP, with a fresh URL."""
         reply = self.ask(job, api)
         data = (reply.object() or {}).get("response_data") if reply else None
         url = spark.url_of(data.get("download_url")) if isinstance(data, dict) else None

@@ -22,7 +22,7 @@ LONGEST_ID = 512
 
 
 @dataclass(frozen=True)
-class Nothing:
+class NoFields:
     """A target or filters without keys."""
 
 
@@ -54,8 +54,8 @@ class Source(ABC):
     name: ClassVar[str]
     kind: ClassVar[FileKind]
     """What its files are."""
-    Target: ClassVar[type] = Nothing
-    Filters: ClassVar[type] = Nothing
+    Target: ClassVar[type] = NoFields
+    Filters: ClassVar[type] = NoFields
     window: ClassVar[WindowRule | None] = WindowRule()
     item: ClassVar[tuple[str, ...]] = ()
     limits: ClassVar[Limits] = Limits()
@@ -67,17 +67,17 @@ class Source(ABC):
     """What to ask the vendor's administrator for after a 403."""
 
     adoptable: ClassVar[bool] = True
-    """Whether a job outlives the execution that asked for it; if not, release() ends it."""
+    """Whether a job outlives the execution that asked for it; if not, delete() ends it."""
     visible_within: ClassVar[float] = 60
     """Seconds after the submit in which a 404 for the job means only that it is not visible yet."""
 
     @property
     def rules(self) -> Rules:
-        """Give what this source asks of a connection."""
+        """Return what this source asks of a connection."""
         return Rules(self.name, self.auth, self.account, self.download_hosts)
 
     def read(self, document: Mapping[str, Any]) -> ExportRequest:
-        """Give the request of an input that was validated, defaults filled in and nulls left out."""
+        """Return the request of an input that was validated, defaults filled in and nulls left out."""
         window = document.get("window")
         return ExportRequest(
             source=self.name,
@@ -91,17 +91,17 @@ class Source(ABC):
 
     @abstractmethod
     def download_hosts(self, base_url: str) -> tuple[str, ...]:
-        """Give the hosts that files may come from where the secret does not say."""
+        """Return the hosts that files may come from where the secret does not say."""
 
     def record_limit(self, request: ExportRequest) -> int | None:  # noqa: ARG002 - some depend on a filter
-        """Give the number of records at which a result may have been cut."""
+        """Return the number of records at which a result may have been cut."""
         return self.limits.records
 
     def check_request(self, request: ExportRequest) -> None:  # noqa: B027 - most sources have no further rule
         """Raise InvalidRequestError for what the vendor would refuse; before any request is sent."""
 
     def folder(self, request: ExportRequest) -> Sequence[str]:
-        """Give the parts of the object key between the connection and the date."""
+        """Return the parts of the object key between the connection and the date."""
         return [str(request.target[key]) for key in request.target if key not in self.item]
 
     @abstractmethod
@@ -112,19 +112,19 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def check(self, job: Job, api: Api) -> JobStatus | None:
+    def poll(self, job: Job, api: Api) -> JobStatus | None:
         """Ask how the job is; None where the vendor does not know it. Raises what `Api.call` raises."""
 
     @abstractmethod
-    def open(self, job: Job, api: Api) -> Iterator[Download]:
-        """Give each file of a job that is ready, with a fresh URL; called again when a URL has expired."""
+    def downloads(self, job: Job, api: Api) -> Iterator[Download]:
+        """Return each file of a job that is ready, with a fresh URL; called again when a URL has expired."""
 
-    def release(self, job: Job, api: Api) -> None:  # noqa: B027 - most vendors keep nothing to release
+    def delete(self, job: Job, api: Api) -> None:  # noqa: B027 - most vendors keep nothing to release
         """Free what the vendor holds for the job. Called after success and failure, perhaps twice."""
 
 
 def is_id(value: Any) -> TypeGuard[str]:
-    """Tell whether a reply's value can name a job: in a URL, in a header and in the state."""
+    """Check whether a reply's value can name a job: in a URL, in a header and in the state."""
     return (
         isinstance(value, str)
         and 0 < len(value) <= LONGEST_ID

@@ -98,23 +98,23 @@ class IbmActivityTracker(Source):
             raise SubmitUncertainError(f"the reply to the submit names no session: {api.redact(reply.text)}")
         return Job(session, request, JobState.READY)
 
-    def check(self, job: Job, api: Api) -> JobStatus | None:  # noqa: ARG002 - a session is ready once open
-        """Say that it is ready."""
+    def poll(self, job: Job, api: Api) -> JobStatus | None:  # noqa: ARG002 - a session is ready once open
+        """Return READY at once."""
         return JobStatus(JobState.READY)
 
-    def open(self, job: Job, api: Api) -> Iterator[Download]:
-        """Give the stream of the session."""
+    def downloads(self, job: Job, api: Api) -> Iterator[Download]:
+        """Return the stream of the session."""
         headers = {"SESSIONID": job.id}
         url = api.url("v3", "events", "download")
         yield Download(url=url, headers=headers)
 
-    def release(self, job: Job, api: Api) -> None:
+    def delete(self, job: Job, api: Api) -> None:
         """Delete the session; one that is gone (404) is just as well."""
         api.call("DELETE", api.url("v3", "sessions", job.id))
 
 
 def _dates(request: ExportRequest) -> tuple[str, str, str]:
-    """Give the session's inclusive first and last day, and the hour or "" for whole days."""
+    """Return the session's inclusive first and last day, and the hour or "" for whole days."""
     if request.window is None:
         raise TypeError("validated requests of this source have a window")
     window = Window(request.window.start.astimezone(UTC), request.window.end.astimezone(UTC))

@@ -38,8 +38,8 @@ class SparkCallRecord(SparkCall):
     kind = FileKind.JSON
     Target = Target
 
-    def open(self, job: Job, api: Api) -> Iterator[Download]:
-        """Give the record; its absence is an InvalidRequestError, and no empty file."""
+    def downloads(self, job: Job, api: Api) -> Iterator[Download]:
+        """Return the record; its absence is an InvalidRequestError, and no empty file."""
         index = job.request.target.get("index")
         query = None if index is None else {"index": str(index)}
         url = api.url(api.account, "api", "v3", "log", "getexecutionhistorybycallid", job.id, query=query)
@@ -59,7 +59,7 @@ class SparkCallRecord(SparkCall):
 
 
 def _decoded(data: Any) -> str | None:
-    """Give the JSON document that stands inside a string, as it was written there: no digit of it changes.
+    """Return the JSON document that stands inside a string, as it was written there: no digit of it changes.
 
     What is no JSON document becomes one; None where there is nothing.
     """

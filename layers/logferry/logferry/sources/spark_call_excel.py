@@ -41,7 +41,7 @@ class SparkCallExcel(SparkCall):
         """Keep calls by their id alone, as `spark-call` does."""
         return []
 
-    def open(self, job: Job, api: Api) -> Iterator[Download]:
+    def downloads(self, job: Job, api: Api) -> Iterator[Download]:
         """Ask for the workbook; each asking gives a fresh URL."""
         target = job.request.target
         base = (api.account, "api", "v3", "folders", target["folder"], "services", target["service"])

@@ -61,7 +61,7 @@ class SparkEvents(spark.SparkJobs):
                 raise InvalidRequestError(f"filters.{key}: must be 1 or more")
 
     def record_limit(self, request: ExportRequest) -> int | None:
-        """Give the page size: a file that full may have been cut."""
+        """Return the page size: a file that full may have been cut."""
         return int(request.filters.get("page_size", PAGE_SIZE))
 
     def submit(self, request: ExportRequest, api: Api) -> Job:
@@ -88,8 +88,8 @@ class SparkEvents(spark.SparkJobs):
         reply = api.call("POST", url, document=document, submit=True, missing=missing)
         return spark.job_of((reply.object() or {}).get("id"), request, reply, api)
 
-    def open(self, job: Job, api: Api) -> Iterator[Download]:
-        """Give each file under `outputs.files`, with fresh URLs and the vendor's hash where there is one."""
+    def downloads(self, job: Job, api: Api) -> Iterator[Download]:
+        """Return each file under `outputs.files`, with a fresh URL and the vendor's hash if any."""
         reply = self.ask(job, api)
         files = _files(reply.object() or {}) if reply else ()
         if not files:

@@ -99,7 +99,7 @@ class Stored:
 
 @cache
 def s3_config() -> Config:
-    """Give the settings of the client that lands files, always the same object.
+    """Return the settings of the client that lands files, always the same object.
 
     By default botocore sends a trailing CRC32, which doubles an upload's cost; switched off alone, it signs
     the payload's SHA-256 instead. Our own CRC32 goes with each part, over HTTPS, so both are off.
@@ -212,7 +212,7 @@ def delivering(operation: str, bucket: str, key: str) -> Iterator[None]:
 
 
 def delivery_error(operation: str, bucket: str, key: str, error: Exception) -> DeliveryError:
-    """Say which operation failed where, why, and what to do.
+    """Return which operation failed where, why, and what to do.
 
     Of botocore's own errors only the class is told: their text holds URLs.
     """
@@ -233,14 +233,14 @@ def delivery_error(operation: str, bucket: str, key: str, error: Exception) -> D
 
 
 def http_status(error: Exception) -> int | None:
-    """Give the HTTP status that S3 answered with; None where it did not answer."""
+    """Return the HTTP status that S3 answered with; None where it did not answer."""
     if isinstance(error, ClientError):
         return error.response["ResponseMetadata"]["HTTPStatusCode"]
     return None
 
 
 def owned_by(owner: str | None) -> dict[str, Any]:
-    """Give the argument that makes S3 refuse a bucket of another account."""
+    """Return the argument that makes S3 refuse a bucket of another account."""
     return {"ExpectedBucketOwner": owner} if owner else {}
 
 

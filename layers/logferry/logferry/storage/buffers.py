@@ -22,7 +22,7 @@ GROW_AFTER: Final = 3_000
 
 
 def part_size(number: int, size: int | None, smallest: int = SMALLEST_PART, memory: int = MEMORY) -> int:
-    """Give the bytes of the `number`-th part (from 1) of a file of `size` bytes; None: it is unknown.
+    """Return the bytes of the `number`-th part (from 1) of a file of `size` bytes; None: it is unknown.
 
     It is the memory's third, then its half, then all of it: parts of any other size would leave some unused.
     """
@@ -49,7 +49,7 @@ class Buffers:
         self._change = threading.Condition()
 
     def take(self, size: int, seconds: float) -> memoryview | None:
-        """Give a free buffer of `size` bytes; None where none came free in time."""
+        """Return a free buffer of `size` bytes; None where none came free in time."""
         with self._change:
             if not self._change.wait_for(lambda: self._ready(size), seconds):
                 return None
@@ -61,7 +61,7 @@ class Buffers:
             return self._free.pop()
 
     def give_back(self, buffer: memoryview) -> None:
-        """Let a buffer be taken again; nobody may use it any more."""
+        """Allow a buffer to be taken again; nobody may use it any more."""
         with self._change:
             self._free.append(buffer)
             self._taken -= 1
@@ -73,7 +73,7 @@ class Buffers:
             return self._change.wait_for(lambda: self._taken == 0, seconds)
 
     def release(self) -> None:
-        """Let go of the memory, as soon as no buffer is out."""
+        """Release the memory, as soon as no buffer is out."""
         with self._change:
             self._free = []
             self._memory = memoryview(b"")
@@ -104,7 +104,7 @@ class Body:
         return len(self._content)
 
     def read(self, size: int = -1) -> memoryview | bytes:
-        """Give the next bytes, none at the end; a copy of all where no size is given. Raises StoppedError."""
+        """Return the next bytes, none at the end; a copy of all without a size. Raises StoppedError."""
         if self._stop.is_set():
             raise StoppedError
         end = len(self._content) if size < 0 else self._position + max(size, self.STEP)
@@ -120,5 +120,5 @@ class Body:
         return self._position
 
     def tell(self) -> int:
-        """Give the position."""
+        """Return the position."""
         return self._position

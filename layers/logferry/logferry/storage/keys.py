@@ -31,7 +31,7 @@ BEFORE_A_NUMBER: Final = re.compile(r"-(?=[0-9]+$)")
 
 
 def object_key(request: ExportRequest, folder: Sequence[str], extension: str, index: int = 1) -> str:
-    """Give the key of the `index`-th file (from 1) of an export, at most 1,010 bytes.
+    """Return the key of the `index`-th file (from 1) of an export, at most 1,010 bytes.
 
     `folder` is what the source puts between connection and date; `extension` is whole (`.json.gz`).
     Raises InvalidRequestError where a part is empty.
@@ -52,7 +52,7 @@ def object_key(request: ExportRequest, folder: Sequence[str], extension: str, in
 
 
 def manifest_key(key: str) -> str:
-    """Give the key of the manifest that is written last, beside the first file of an export."""
+    """Return the key of the manifest that is written last, beside the first file of an export."""
     return key + MANIFEST
 
 
@@ -62,7 +62,7 @@ def stamp(moment: datetime) -> str:
 
 
 def day(window: Window) -> str:
-    """Give the calendar date on which a window starts, where its own offset says."""
+    """Return the calendar date on which a window starts, where its own offset says."""
     return window.start.date().isoformat()
 
 

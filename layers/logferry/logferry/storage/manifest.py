@@ -41,7 +41,7 @@ class Manifest:
     objects: tuple[Landed, ...]
 
     def is_current(self, s3: S3Client, bucket: str, owner: str | None = None) -> bool:
-        """Tell whether no other landing has taken this one's place. Raises DeliveryError."""
+        """Check whether no other landing has taken this one's place. Raises DeliveryError."""
         existing = find(s3, bucket, self.key, owner)
         return existing is not None and existing.etag == self.etag
 

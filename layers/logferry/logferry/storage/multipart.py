@@ -84,7 +84,7 @@ class Multipart:
             self._clear()
 
     def close(self) -> None:
-        """Let go of the threads after the completion."""
+        """Release the threads after the completion."""
         self._threads.shutdown(wait=False)
         if self._asked_again:
             self._clear()

@@ -91,7 +91,7 @@ class ObjectWriter:
         return self
 
     def buffer(self) -> memoryview:
-        """Give the free space of the current part, at least one byte; waits for S3 where all parts are full.
+        """Return the free space of the current part, at least one byte; waits for S3 if all are full.
 
         Raises DeliveryError where a part could not be uploaded, and what `check` raises.
         """
@@ -104,7 +104,7 @@ class ObjectWriter:
         return self._buffer[self._filled :]
 
     def advance(self, count: int) -> None:
-        """Say that `count` bytes of the buffer were filled; a full part goes up. Raises DeliveryError."""
+        """Note that `count` bytes of the buffer were filled; a full part goes up. Raises DeliveryError."""
         if self._buffer is None:
             raise RuntimeError("advance() without buffer()")
         chunk = self._buffer[self._filled : self._filled + count]
@@ -204,7 +204,7 @@ class ObjectWriter:
         return self._as_stored(reply["ETag"], reply.get("VersionId"))
 
     def _look(self, operation: str, error: Exception) -> Existing:
-        """Give our own object where it appeared although the SDK says otherwise; else raise what is wrong.
+        """Return our own object where it appeared although the SDK says otherwise; else raise what is wrong.
 
         An SDK that repeats a request whose answer was lost gets 404 (the upload is completed) or 412 (the key
         is taken), by our own object.

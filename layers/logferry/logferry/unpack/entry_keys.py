@@ -26,7 +26,7 @@ class EntryKeys:
         self.taken: set[str] = set()
 
     def take(self, name: str) -> str | None:
-        """Give the key of the next entry; None where it is not one of lines."""
+        """Return the key of the next entry; None where it is not one of lines."""
         dot = max(name.rfind("."), 0)
         extension = LINES.get(name[dot:].lower())
         if extension is None:
@@ -41,6 +41,6 @@ class EntryKeys:
 
 
 def _safe(stem: str) -> str:
-    """Give one part of a key: percent-encoded, at most some 200 bytes, no two dots in a row."""
+    """Return one part of a key: percent-encoded, at most some 200 bytes, no two dots in a row."""
     part = encode(stem or NAMELESS).replace("..", "%2E%2E")
     return f"%2E{part[1:]}" if part.startswith(".") else part

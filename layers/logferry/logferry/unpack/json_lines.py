@@ -65,7 +65,7 @@ class JsonLines:
         return lines
 
     def finish(self) -> bytes:
-        """Say that this was all; give what is left."""
+        """Take note that this was all; give what is left."""
         if self._head is None and (self._depth != (0 if self._array else 1) or self._in_string):
             raise CorruptDownloadError("the JSON ends in the middle of an array, object or string")
         return b"" if self._fresh else b"\n"

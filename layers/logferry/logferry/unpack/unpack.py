@@ -200,7 +200,7 @@ class Unpacking:
                 self.broken.append(f"{key}: {repacked.broken}")
 
     def _condition(self, key: str) -> Condition | None:
-        """Say what must be true of the key for an entry to be written; None where it is there already."""
+        """Return what must be true of the key for an entry to be written; None where it is there already."""
         existing = self._find(key)
         if existing is None:
             return Condition.absent()

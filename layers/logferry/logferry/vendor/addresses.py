@@ -36,14 +36,14 @@ def plain(text: str) -> IPv4Address | IPv6Address:
 
 
 def tunnelled(address: IPv4Address | IPv6Address) -> bool:
-    """Tell whether an address leads to another one by NAT64, 6to4 or Teredo: such are never opened."""
+    """Check whether an address leads to another one by NAT64, 6to4 or Teredo: such are never opened."""
     return isinstance(address, IPv6Address) and (
         _holds_ipv4(address) or address.sixtofour is not None or address.teredo is not None
     )
 
 
 def refusal(address: IPv4Address | IPv6Address, *, public: bool) -> str | None:
-    """Say why an address is refused, or None. `public` asks for one that all the world can reach."""
+    """Return why an address is refused, or None. `public` asks for one that all the world can reach."""
     for inner in (address, *_within(address)):
         if inner.is_link_local or any(inner in network for network in METADATA):
             return "a link-local or metadata address"
@@ -60,14 +60,14 @@ def _public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _holds_ipv4(address: IPv6Address) -> bool:
-    """Tell whether the last 32 bits are an IPv4 address; `::` and `::1` are none."""
+    """Check whether the last 32 bits are an IPv4 address; `::` and `::1` are none."""
     return any(address in network for network in (NAT64, LOCAL_NAT64, TRANSLATED)) or (
         address in COMPATIBLE and int(address) > 1
     )
 
 
 def _within(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
-    """Give the IPv4 addresses that an IPv6 address stands for."""
+    """Return the IPv4 addresses that an IPv6 address stands for."""
     if not isinstance(address, IPv6Address):
         return []
     found = [address.sixtofour, *(address.teredo or ())]

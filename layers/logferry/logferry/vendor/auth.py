@@ -42,7 +42,7 @@ class Access:
         self.connection = Connection.parse(self.name, self.secret(self.name, fresh=False), self.rules)
 
     def headers(self) -> Mapping[str, str]:
-        """Give the headers that authenticate a request to the connection's own origin.
+        """Return the headers that authenticate a request to the connection's own origin.
 
         Raises AuthenticationError where no token is given, SourceUnavailableError where the token endpoint
         does not answer, Throttled.
@@ -63,7 +63,7 @@ class Access:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Give every value that must never be seen, tokens included."""
+        """Return every value that must never be seen, tokens included."""
         return (*self.retired, *self.connection.secrets, *(token for token, _ in self.tokens.values()))
 
     @property

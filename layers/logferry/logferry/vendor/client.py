@@ -39,7 +39,7 @@ class Api:
 
     @property
     def account(self) -> str:
-        """Give the tenant or space."""
+        """Return the tenant or space."""
         return self.access.connection.account
 
     def url(self, *segments: str, query: Mapping[str, str] | None = None) -> str:

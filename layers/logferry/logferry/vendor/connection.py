@@ -59,12 +59,12 @@ class Connection:
 
     @property
     def host(self) -> str:
-        """Give the host and port of `base_url`, for messages."""
+        """Return the host and port of `base_url`, for messages."""
         return urlsplit(self.base_url).netloc
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Give every value that must never be seen."""
+        """Return every value that must never be seen."""
         shown = ("type", "client_id", "token_url")
         hidden = (value for name, value in self.auth.items() if name not in shown)
         return tuple(value.removeprefix("Bearer ") for value in hidden)

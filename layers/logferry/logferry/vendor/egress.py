@@ -46,12 +46,12 @@ class Location:
 
     @property
     def authority(self) -> str:
-        """Give the host as a Host header names it, with its port unless that is 443."""
+        """Return the host as a Host header names it, with its port unless that is 443."""
         return _authority(self.host, self.port)
 
     @property
     def literal(self) -> IPv4Address | IPv6Address | None:
-        """Give the address that the host spells out, if it does; no resolver is asked for it."""
+        """Return the address that the host spells out, if it does; no resolver is asked for it."""
         try:
             return plain(self.host)
         except ValueError:
@@ -59,7 +59,7 @@ class Location:
 
     @property
     def url(self) -> str:
-        """Give the URL that a relative redirect is relative to; a credential like any download URL."""
+        """Return the URL that a relative redirect is relative to; a credential like any download URL."""
         return f"https://{self.authority}{self.target}"
 
 
@@ -146,7 +146,7 @@ def _usable(location: Location, found: Sequence[IPv4Address | IPv6Address]) -> l
 
 
 def _below(host: str, port: int, entries: frozenset[tuple[str, int]]) -> bool:
-    """Tell whether a wildcard covers a host; an IP address has no domain above it."""
+    """Check whether a wildcard covers a host; an IP address has no domain above it."""
     labels = host.split(".")
     if ":" in host or labels[-1].isdigit():
         return False
@@ -174,7 +174,7 @@ def _odd(url: str) -> bool:
 
 
 def _split(url: str) -> tuple[str, int, str]:
-    """Give host, port and request target of an absolute HTTPS URL; DownloadRefusedError without its text."""
+    """Return host, port and request target of an absolute HTTPS URL; or raise DownloadRefusedError."""
     try:
         parts = urlsplit("" if _odd(url) else url)
         host, port = _authority_of(parts.netloc)

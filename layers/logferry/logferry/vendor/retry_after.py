@@ -18,7 +18,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]*)?")
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Give the seconds that a reply asks to wait, or None where it asks for nothing that can be read.
+    """Return the seconds that a reply asks to wait, or None where it asks for nothing that can be read.
 
     `headers` may be in any case. `now` is the Unix time that an HTTP date is held against; a date that has
     passed gives 0. Where both headers are there, the longer wait holds: never earlier than asked.

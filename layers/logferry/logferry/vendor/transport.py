@@ -48,14 +48,14 @@ class Reply:
     body: bytes
 
     def json(self) -> Any:
-        """Give the body as JSON, or raise `NotJsonError`."""
+        """Return the body as JSON, or raise `NotJsonError`."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
             raise NotJsonError from error
 
     def object(self) -> dict[str, Any] | None:
-        """Give the body's JSON object, or None where it is no such thing."""
+        """Return the body's JSON object, or None where it is no such thing."""
         try:
             document = self.json()
         except NotJsonError:
@@ -64,12 +64,12 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """Give the beginning of the body as text, whatever it is."""
+        """Return the beginning of the body as text, whatever it is."""
         return self.body[:TEXT_BYTES].decode("utf-8", "replace")
 
     @property
     def unavailable(self) -> bool:
-        """Tell whether the vendor is in trouble: 408 and the server errors."""
+        """Check whether the vendor is in trouble: 408 and the server errors."""
         return self.status == HTTPStatus.REQUEST_TIMEOUT or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     def check_patience(self, now: float) -> None:

@@ -20,7 +20,7 @@ Findings = TypeVar("Findings")
 
 
 def read_hash(text: str | None) -> tuple[str, bytes] | None:
-    """Give algorithm and digest of a hash in hex or base64, perhaps named (`sha256:…`), else None."""
+    """Return algorithm and digest of a hash in hex or base64, perhaps named (`sha256:…`), else None."""
     if not text:
         return None
     _, _, plain = text.strip().rpartition(":")

@@ -44,7 +44,7 @@ class Inflater:
         return bytes(self._stream.unused_data)
 
     def blocks(self, data: memoryview) -> Iterator[bytes]:
-        """Give what `data` inflates to, at most `BLOCK` bytes at a time.
+        """Return what `data` inflates to, at most `BLOCK` bytes at a time.
 
         Raises `CorruptDownloadError` where it is no valid stream.
         """

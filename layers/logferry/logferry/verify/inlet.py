@@ -36,12 +36,12 @@ class Inlet:
         self._at = 0
 
     def drop(self) -> None:
-        """Let go of what was pushed last."""
+        """Release what was pushed last."""
         self._view = memoryview(b"")
         self._at = 0
 
     def end(self) -> None:
-        """Say that nothing more will be pushed."""
+        """Note that nothing more will be pushed."""
         self._ended = True
 
     def some(self, most: int) -> Generator[None, None, memoryview]:

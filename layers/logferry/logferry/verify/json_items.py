@@ -28,7 +28,7 @@ def skim(document: str | bytes) -> Any:
 
 
 def is_document(text: str) -> bool:
-    """Tell whether it is a JSON document; beyond `PARSED` characters by its brackets and quotes alone."""
+    """Check whether it is a JSON document; beyond `PARSED` characters by its brackets and quotes alone."""
     if len(text) > PARSED:
         counter = JsonCounter()
         counter.feed(text.encode(errors="replace"))
@@ -67,7 +67,7 @@ class JsonCounter:
         self._walk(self._outside_strings(self._unescaped(block)))
 
     def total(self) -> int | None:
-        """Give the number of items."""
+        """Return the number of items."""
         if self._lost or not self._closed:
             return None
         return self._commas + 1 if self._array and not self._empty else int(not self._array)
@@ -100,7 +100,7 @@ class JsonCounter:
         return block.replace(b"\\\\", b"").replace(b'\\"', b"")
 
     def _outside_strings(self, block: bytes) -> bytes:
-        """Give what is left of brackets and commas outside of strings: +1, -1 and 0."""
+        """Return what is left of brackets and commas outside of strings: +1, -1 and 0."""
         marks = (b'"' * self._in_string + block.translate(MARKS, NO_MARKS)).replace(b'""', b"")
         if b'"' not in marks:
             self._in_string = False

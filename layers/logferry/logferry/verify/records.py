@@ -14,7 +14,7 @@ class Counter(Protocol):
         """Take the next block, cut anywhere."""
 
     def total(self) -> int | None:
-        """Give the count once the content has ended; None where it cannot be told."""
+        """Return the count once the content has ended; None where it cannot be told."""
 
 
 class LineCounter:
@@ -36,7 +36,7 @@ class LineCounter:
         self._lines += len(lines) - empty(lines)
 
     def total(self) -> int:
-        """Give the number of lines."""
+        """Return the number of lines."""
         return self._lines + (self._cut not in (b"", b"\r"))
 
 
@@ -117,7 +117,7 @@ class CsvCounter:
             self._rows += len(lines) - self._empty(lines)
 
     def total(self) -> int | None:
-        """Give the number of rows below the header."""
+        """Return the number of rows below the header."""
         if self._lost:
             return None
         if self._head is not None:  # a header, or not even that
@@ -186,5 +186,5 @@ class SheetCounter:
         self._cut = b"" if last < 0 or b">" in block[last:] else block[last:]
 
     def total(self) -> int:
-        """Give the number of rows below the first."""
+        """Return the number of rows below the first."""
         return max(0, self._rows - 1)

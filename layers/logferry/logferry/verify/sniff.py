@@ -58,7 +58,7 @@ def _fits(start: bytes, kind: FileKind) -> bool:
 
 
 def _name(start: bytes) -> str:
-    """Say what a body is that begins like this."""
+    """Name what a body is that begins like this."""
     text = start.lstrip(BLANK)[:512].lower()
     names = {
         "an empty body": not start,
@@ -73,7 +73,7 @@ def _name(start: bytes) -> str:
 
 
 def _text(start: bytes) -> str | None:
-    """Give it as text, without the end that may be half a secret if more follows; None where it is none."""
+    """Return it as text, without the end that may be half a secret if more follows; None where it is none."""
     if CONTROL.search(start):
         return None
     text = start.decode("utf-8", "replace")

@@ -40,11 +40,11 @@ class Verifier(Protocol):
         """Take the next piece; keeps no reference to it. Raises `CorruptDownloadError` once that is known."""
 
     def finish(self) -> Findings:
-        """Say that this was all. Raises `CorruptDownloadError` when it cannot have been."""
+        """Take note that this was all. Raises `CorruptDownloadError` when it cannot have been."""
 
 
 def verifier(kind: FileKind, *, limits: Limits | None = None, secrets: Iterable[str] = ()) -> Verifier:
-    """Give a verifier for one file of that kind; `secrets` are never shown where a wrong body is quoted."""
+    """Return a verifier for one file of that kind; `secrets` are never shown where a wrong body is quoted."""
     inlet = Inlet()
     return _Pushed(inlet, _walk(inlet, kind, limits or Limits(), tuple(secrets)))
 

@@ -106,7 +106,7 @@ class Content:
             held = held[sure:]
 
     def _end_before(self, held: bytes, header: int) -> int | None:
-        """Give where in `held` the content ends, if what stands before `header` is its descriptor."""
+        """Return where in `held` the content ends, if what stands before `header` is its descriptor."""
         for length in (16, 12, 24, 20):
             end = header - length
             size = self._size + end

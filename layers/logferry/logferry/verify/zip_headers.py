@@ -88,7 +88,7 @@ class Member:
         return self.name.decode("utf-8" if self.flags & UTF8 else "cp437", "replace")
 
     def row(self) -> bytes:
-        """Give the member as one compact value: 100,000 of them are held until the central directory."""
+        """Return the member as one compact value: 100,000 of them are held until the central directory."""
         return _ROW.pack(self.flags & ~HINTS, self.method, self.crc32, self.packed, self.size) + self.name
 
     @classmethod
@@ -102,7 +102,7 @@ class Member:
         return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
 
     def descriptors(self) -> Iterator[bytes]:
-        """Give the four ways in which writers put CRC and sizes behind the content (APPNOTE 4.3.9).
+        """Return the four ways in which writers put CRC and sizes behind the content (APPNOTE 4.3.9).
 
         With and without a signature, with sizes of 32 and of 64 bits; nothing in the archive says which.
         """
@@ -174,7 +174,7 @@ def _extra_field(extra: bytes, wanted: int) -> bytes:
 
 
 def _extra_fields(extra: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Give each field's id, the length that it claims, and what there is of its content."""
+    """Return each field's id, the length that it claims, and what there is of its content."""
     while len(extra) >= 4:  # noqa: PLR2004 - id and length, two bytes each
         kind, length = struct.unpack_from("<HH", extra)
         yield kind, length, extra[4 : 4 + length]
