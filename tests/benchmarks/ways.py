@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -64,16 +65,9 @@ def logferry(task: Task, s3: S3Client, *, verify: bool = True) -> str:
     """Move it as the fetch function does."""
     from logferry.download.stream import Budget, open_stream  # noqa: PLC0415
     from logferry.models.job import Download, FileKind  # noqa: PLC0415
-    from logferry.storage.landing import Condition, ObjectWriter, transfer  # noqa: PLC0415
+    from logferry.storage.landing import Condition, ObjectWriter, copy  # noqa: PLC0415
     from logferry.vendor.egress import HostPolicy  # noqa: PLC0415
-    from logferry.verify.verifier import verifier  # noqa: PLC0415 - each process imports only what its way needs
-
-    class Unverified:
-        def feed(self, data: memoryview) -> None:
-            """Let it pass."""
-
-        def finish(self) -> None:
-            """Have nothing to say."""
+    from logferry.verify.verifier import verify as verify_chunks  # noqa: PLC0415 - each process imports what it needs
 
     address = urlsplit(task.url)
     policy = HostPolicy((address.netloc,), f"https://{address.netloc}")
@@ -89,7 +83,11 @@ def logferry(task: Task, s3: S3Client, *, verify: bool = True) -> str:
             size_hint=stream.size,
         ) as writer,
     ):
-        transfer(stream, verifier(FileKind.ZIP_CSV) if verify else Unverified(), writer)
+        chunks = copy(stream, writer)
+        if verify:
+            verify_chunks(chunks, FileKind.ZIP_CSV)
+        else:
+            deque(chunks, maxlen=0)
         return writer.commit().sha256
 
 

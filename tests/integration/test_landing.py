@@ -21,15 +21,15 @@ from logferry.storage.landing import (
     ObjectWriter,
     Stored,
     abort_uploads,
+    copy,
     find,
     read_back,
     s3_config,
-    transfer,
     write_json,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mypy_boto3_s3 import S3Client
 
@@ -55,10 +55,10 @@ class Counter:
     refuses: bool = False
     seen: int = 0
 
-    def feed(self, data: memoryview) -> None:
-        self.seen += len(data)
-
-    def finish(self) -> int:
+    def __call__(self, chunks: Iterable[memoryview | bytes]) -> int:
+        self.seen = 0
+        for chunk in chunks:
+            self.seen += len(chunk)
         if self.refuses:
             raise CorruptDownloadError("the structure is wrong")
         return self.seen
@@ -84,7 +84,7 @@ class Bucket:
             condition=condition or Condition.absent(),
             **more,
         ) as writer:
-            transfer(io.BytesIO(body), verifier or Counter(), writer)
+            (verifier or Counter())(copy(io.BytesIO(body), writer))
             return writer.commit()
 
     def body(self) -> bytes:
@@ -231,7 +231,7 @@ def test_leaving_the_block_without_a_commit_leaves_nothing(bucket: Bucket) -> No
         smallest_part=PART,
         memory=3 * PART,
     ) as writer:
-        transfer(io.BytesIO(LARGE), Counter(), writer)
+        Counter()(copy(io.BytesIO(LARGE), writer))
         assert bucket.open_uploads() == 1
     # Then
     assert (bucket.versions(), bucket.open_uploads()) == (0, 0)

@@ -13,22 +13,36 @@ import pytest
 
 from logferry.errors import CorruptDownloadError
 from logferry.models.job import FileKind
-from logferry.verify.verifier import Findings, Limits, verifier
+from logferry.verify.verifier import Findings, Limits
+from logferry.verify.verifier import verify as verify_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 def verify(
     data: bytes, kind: FileKind = FileKind.ZIP_CSV, step: int = 65536, limits: Limits | None = None
 ) -> Findings:
-    """Verify `data`, fed in pieces of `step` bytes from a buffer that is gone after each feed."""
-    check = verifier(kind, limits=limits or Limits())
+    """Verify `data`, read in pieces of `step` bytes from a buffer that is gone when the next is asked for."""
+    return verify_chunks(pieces(data, step), kind, limits=limits)
+
+
+def pieces(data: bytes, step: int) -> Iterator[memoryview]:
     for start in range(0, len(data), step):
         buffer = bytearray(data[start : start + step])
-        check.feed(memoryview(buffer))
+        yield memoryview(buffer)
         buffer.clear()  # BufferError if anything still looks at it
-    return check.finish()
+
+
+def refused_early(data: bytes, why: str, limits: Limits | None = None) -> None:
+    """Check that `data` is refused before anything behind it is asked for."""
+
+    def chunks() -> Iterator[bytes]:
+        yield data
+        pytest.fail("more was asked for")
+
+    with pytest.raises(CorruptDownloadError, match=why):
+        verify_chunks(chunks(), FileKind.ZIP_CSV, limits=limits)
 
 
 class Pipe(io.RawIOBase):

@@ -20,7 +20,8 @@ from logferry.models.job import FileKind
 from logferry.verify import inflate
 from logferry.verify.json_items import PARSED
 from logferry.verify.sniff import LOOKED_AT
-from logferry.verify.verifier import Findings, Limits, verifier
+from logferry.verify.verifier import Findings, Limits
+from logferry.verify.verifier import verify as verify_chunks
 from tests.unit.verify.archives import Wanted, verify, zipped
 
 LINES = b'{"event": 1}\n{"event": 2}\n{"event": 3}'
@@ -77,11 +78,9 @@ def test_one_kind_is_not_mistaken_for_another(body: bytes, kind: FileKind, name:
 def test_what_is_quoted_holds_no_secret() -> None:
     # Given a page that repeats the request's credentials, and one that we know of and nobody would guess
     page = b"<html>Bearer abc.def https://h.example/t0ken?sig=1 swordfish " + b"x" * 300
-    check = verifier(FileKind.ZIP_CSV, secrets=["swordfish"])
     # When it is quoted
-    check.feed(page)
     with pytest.raises(CorruptDownloadError) as refusal:
-        check.finish()
+        verify_chunks([page], FileKind.ZIP_CSV, secrets=["swordfish"])
     # Then it is redacted and cut to 200 characters
     message = str(refusal.value)
     assert not [secret for secret in ("abc.def", "t0ken", "sig=1", "swordfish") if secret in message]

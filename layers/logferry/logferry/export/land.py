@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +22,16 @@ from logferry.storage.landing import (
     Existing,
     ObjectWriter,
     Stored,
-    Verifier,
     abort_uploads,
+    copy,
     find,
     read_back,
-    transfer,
     write_json,
 )
 from logferry.storage.manifest import SCHEMA
 from logferry.vendor.egress import HostPolicy
-from logferry.verify.filehash import Hashed, read_hash
-from logferry.verify.verifier import Findings, verifier
+from logferry.verify.filehash import held_against, read_hash
+from logferry.verify.verifier import Findings, verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from logferry.models.request import ExportRequest
     from logferry.sources.base import Source
     from logferry.vendor.client import Api
+    from logferry.verify.reader import Chunks
 
 FRESH_URLS = 2
 """Fresh URLs asked for after one has expired."""
@@ -116,7 +117,7 @@ class Lander:
                 settings.bucket,
                 key,
                 existing,
-                self._verifier(download),
+                partial(self._verify, download),
                 owner=settings.bucket_owner,
                 check=self._in_time,
             )
@@ -137,7 +138,7 @@ class Lander:
                 check=self._in_time,
             ) as writer,
         ):
-            findings = transfer(stream, self._verifier(download), writer)
+            findings = self._verify(download, copy(stream, writer))
             # Of all kinds gzip alone does not say where it ends: another member may follow.
             self.proven &= stream.proven or self.source.kind is not FileKind.GZIP_JSONL
             return writer.commit(), findings
@@ -151,10 +152,11 @@ class Lander:
             )
         return not self.request.refresh or existing.metadata.get("attempt") == self.marks["attempt"]
 
-    def _verifier(self, download: Download) -> Verifier[Findings]:
-        plain = verifier(self.source.kind, secrets=self.api.access.secrets)
+    def _verify(self, download: Download, chunks: Chunks) -> Findings:
         known = read_hash(download.file_hash)
-        return Hashed(plain, *known) if known else plain
+        if known:
+            chunks = held_against(chunks, *known)
+        return verify(chunks, self.source.kind, secrets=self.api.access.secrets)
 
     def _credentials(self, *, renew: bool) -> Mapping[str, str]:
         if renew:

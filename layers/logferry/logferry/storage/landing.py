@@ -24,7 +24,7 @@ from logferry.storage.bucket import (
 from logferry.storage.writer import ObjectWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_s3 import S3Client
 
@@ -36,16 +36,16 @@ __all__ = [
     "ObjectWriter",
     "Stored",
     "abort_uploads",
+    "copy",
     "find",
     "read_back",
     "s3_config",
-    "transfer",
     "write_json",
 ]
 
 READ_BYTES: Final = 256 * 1024
 """Read, verified, hashed and checked at once, while they are in the processor's cache."""
-Findings_co = TypeVar("Findings_co", covariant=True)
+Found = TypeVar("Found")
 
 
 class Stream(Protocol):
@@ -55,24 +55,17 @@ class Stream(Protocol):
         """Fill the start of `buffer`; give the number of bytes, 0 at the end."""
 
 
-class Verifier(Protocol[Findings_co]):
-    """What looks at the bytes on their way; it must not keep the view, whose memory is used again."""
+def copy(stream: Stream, writer: ObjectWriter) -> Iterator[memoryview]:
+    """Move everything from a stream into a writer, and yield each chunk before the writer takes it.
 
-    def feed(self, data: memoryview, /) -> None:
-        """Look at the next bytes. Raises CorruptDownloadError."""
-
-    def finish(self) -> Findings_co:
-        """Judge the whole. Raises CorruptDownloadError."""
-
-
-def transfer(stream: Stream, verifier: Verifier[Findings_co], writer: ObjectWriter) -> Findings_co:
-    """Move everything from a stream into a writer, past a verifier; nothing is committed yet."""
+    A chunk must not be kept: its memory is used again. Nothing is committed yet.
+    """
     while True:
         view = writer.buffer()[:READ_BYTES]
         count = stream.readinto(view)
         if not count:
-            return verifier.finish()
-        verifier.feed(view[:count])
+            return
+        yield view[:count]
         writer.advance(count)
 
 
@@ -81,29 +74,32 @@ def read_back(
     bucket: str,
     key: str,
     existing: Existing,
-    verifier: Verifier[Findings_co],
+    verify: Callable[[Iterator[bytes]], Found],
     *,
     owner: str | None = None,
     check: Callable[[], None] = lambda: None,
-) -> tuple[Stored, Findings_co]:
-    """Read an object that lies there already, as `find` gave it, past a verifier: it may then be adopted.
+) -> tuple[Stored, Found]:
+    """Read an object that lies there already, as `find` gave it, past `verify`: it may then be adopted.
 
-    `check` is called as an ObjectWriter calls it. Raises DeliveryError, and what the verifier raises.
+    `check` is called as an ObjectWriter calls it. Raises DeliveryError, and what `verify` raises.
     """
     sha256, crc32 = hashlib.sha256(), 0
-    with delivering("GetObject", bucket, key):
-        reply = s3.get_object(Bucket=bucket, Key=key, IfMatch=existing.etag, **owned_by(owner))
-        with reply["Body"] as body:
-            while chunk := body.read(READ_BYTES):
-                check()
-                sha256.update(chunk)
-                crc32 = isal_zlib.crc32(chunk, crc32)
-                verifier.feed(memoryview(chunk))
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal crc32
+        with delivering("GetObject", bucket, key):
+            reply = s3.get_object(Bucket=bucket, Key=key, IfMatch=existing.etag, **owned_by(owner))
+            with reply["Body"] as body:
+                while chunk := body.read(READ_BYTES):
+                    check()
+                    sha256.update(chunk)
+                    crc32 = isal_zlib.crc32(chunk, crc32)
+                    yield chunk
+
+    found = verify(chunks())
     if existing.crc32 not in {None, crc32}:
         raise DeliveryError(
             f"s3://{bucket}/{key} was read back with another CRC32 than S3 has of it: try again"
         )
-    return (
-        Stored(key, existing.version_id, existing.etag, existing.size, sha256.hexdigest(), crc32),
-        verifier.finish(),
-    )
+    stored = Stored(key, existing.version_id, existing.etag, existing.size, sha256.hexdigest(), crc32)
+    return stored, found

@@ -33,11 +33,11 @@ from logferry.unpack.entry_keys import EntryKeys
 from logferry.unpack.json_lines import JsonLines
 from logferry.unpack.repack import Repacked
 from logferry.verify.findings import Limits
-from logferry.verify.inlet import Inlet
+from logferry.verify.reader import Reader
 from logferry.verify.zip_archive import ZipWalk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from logferry.storage.bucket import Existing
     from logferry.storage.manifest import Landed, Manifest
@@ -127,10 +127,9 @@ class Unpacking:
     def run(self) -> None:
         """Write every entry that is not there, take away what an earlier landing had more."""
         self._there = self._list()
-        inlet = Inlet()
-        walk = ZipWalk(inlet, Limits(), self._begin).entries()
         with self._stack:
-            self._read(walk, inlet)
+            # The archive is verified again on its way, and its entries are handed out.
+            ZipWalk(Reader(self._chunks()), Limits(), self._begin).entries()
             self._end()
         for key in sorted(self._there - self._keys.taken):
             self._remove(key)
@@ -145,8 +144,8 @@ class Unpacking:
             )
             return {each["Key"] for page in pages for each in page.get("Contents", ())}
 
-    def _read(self, walk: Generator[None, None, object], inlet: Inlet) -> None:
-        """Stream the archive past the walk, which verifies it again and hands out its entries."""
+    def _chunks(self) -> Iterator[bytes]:
+        """Stream the version that the manifest names."""
         landed = self._landed
         version: dict[str, Any] = {"VersionId": landed.version_id} if landed.version_id else {}
         with delivering("GetObject", self._bucket, landed.key):
@@ -156,12 +155,7 @@ class Unpacking:
             with reply["Body"] as body:
                 while chunk := body.read(READ_BYTES):
                     self._check()
-                    inlet.push(chunk)
-                    next(walk)
-                    inlet.drop()
-        inlet.end()
-        for _ in walk:
-            pass
+                    yield chunk
 
     def _begin(self, name: str) -> Repacked | None:
         """Take the next entry of the archive; give what takes its content, None where nobody does."""

@@ -6,17 +6,17 @@ import base64
 import binascii
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptDownloadError
 
 if TYPE_CHECKING:
-    from logferry.storage.landing import Verifier
+    from collections.abc import Iterator
+
+    from logferry.verify.reader import Chunks
 
 BY_LENGTH = {16: "md5", 20: "sha1", 32: "sha256", 64: "sha512"}
 """No page says which hash it is; the length tells."""
-
-Findings = TypeVar("Findings")
 
 
 def read_hash(text: str | None) -> tuple[str, bytes] | None:
@@ -34,23 +34,11 @@ def read_hash(text: str | None) -> tuple[str, bytes] | None:
     return None
 
 
-class Hashed(Generic[Findings]):
-    """A verifier that also compares the file with the vendor's hash of it."""
-
-    def __init__(self, inner: Verifier[Findings], algorithm: str, digest: bytes) -> None:
-        self._inner = inner
-        self._algorithm = algorithm
-        self._digest = digest
-        self._hash = hashlib.new(algorithm, usedforsecurity=False)
-
-    def feed(self, data: memoryview) -> None:
-        """Look at the next bytes. Raises CorruptDownloadError."""
-        self._hash.update(data)
-        self._inner.feed(data)
-
-    def finish(self) -> Findings:
-        """Judge the whole. Raises CorruptDownloadError."""
-        findings = self._inner.finish()
-        if not hmac.compare_digest(self._hash.digest(), self._digest):
-            raise CorruptDownloadError(f"the file differs from the vendor's {self._algorithm} of it")
-        return findings
+def held_against(chunks: Chunks, algorithm: str, digest: bytes) -> Iterator[memoryview | bytes]:
+    """Pass on the chunks of a file; raise CorruptDownloadError behind the last if its hash is another."""
+    found = hashlib.new(algorithm, usedforsecurity=False)
+    for chunk in chunks:
+        found.update(chunk)
+        yield chunk
+    if not hmac.compare_digest(found.digest(), digest):
+        raise CorruptDownloadError(f"the file differs from the vendor's {algorithm} of it")

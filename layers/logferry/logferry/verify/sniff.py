@@ -10,9 +10,9 @@ from logferry.models.job import FileKind
 from logferry.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Iterable
 
-    from logferry.verify.inlet import Inlet
+    from logferry.verify.reader import Reader
 
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 """A first entry, or the end record of an empty archive."""
@@ -34,15 +34,15 @@ EXPECTED = {
 }
 
 
-def check_start(inlet: Inlet, kind: FileKind, secrets: Iterable[str]) -> Generator[None, None, None]:
+def check_start(reader: Reader, kind: FileKind, secrets: Iterable[str]) -> None:
     """Raise `CorruptDownloadError`, naming and quoting what came, unless it begins as the kind does."""
-    start = yield from inlet.upto(4)
+    start = reader.upto(4)
     if _fits(start, kind):
-        inlet.unread(start)
+        reader.unread(start)
         return
-    start += yield from inlet.upto(LOOKED_AT - len(start))
+    start += reader.upto(LOOKED_AT - len(start))
     if kind is FileKind.JSON and start.lstrip(BLANK)[:1] in (b"{", b"["):
-        inlet.unread(start)
+        reader.unread(start)
         return
     raise CorruptDownloadError(
         f"the vendor served {_name(start)}, not {EXPECTED[kind]}{_quote(start, secrets)}"

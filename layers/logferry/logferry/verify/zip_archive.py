@@ -28,9 +28,9 @@ from logferry.verify.zip_headers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
-    from logferry.verify.inlet import Inlet
+    from logferry.verify.reader import Reader
     from logferry.verify.records import Counter
 
 
@@ -72,8 +72,8 @@ def _entry_of(row: bytes) -> Entry:
 class ZipWalk:
     """One walk over one archive; `counter_for` gives what counts the records of the entry of that name."""
 
-    def __init__(self, inlet: Inlet, limits: Limits, counter_for: Callable[[str], Counter | None]) -> None:
-        self._inlet = inlet
+    def __init__(self, reader: Reader, limits: Limits, counter_for: Callable[[str], Counter | None]) -> None:
+        self._reader = reader
         self._limits = limits
         self._counter_for = counter_for
         self._budget = Budget(limits)
@@ -81,34 +81,34 @@ class ZipWalk:
         """The rows of what was verified, by the offsets of their local headers."""
         self._names = 0
 
-    def entries(self) -> Generator[None, None, Entries]:
+    def entries(self) -> Entries:
         """Verify the whole archive; give its entries in the order of the central directory.
 
-        Yields whenever the inlet needs more. Raises `CorruptDownloadError` as soon as anything is wrong.
+        Raises `CorruptDownloadError` as soon as anything is wrong.
         """
         while True:
-            start = self._inlet.offset
-            signature = yield from self._inlet.take(4, "the archive: its central directory is missing")
+            start = self._reader.offset
+            signature = self._reader.take(4, "the archive: its central directory is missing")
             if signature != LOCAL:
                 break
-            yield from self._member(start)
+            self._member(start)
         rows = []
         while signature == CENTRAL:
-            rows.append((yield from self._listed()))
-            signature = yield from self._inlet.take(4, "the central directory")
+            rows.append(self._listed())
+            signature = self._reader.take(4, "the central directory")
         if self._seen and signature in ENDS:
             offset, row = self._seen.popitem()
             raise CorruptDownloadError(
                 f"{_member_of(row)} at byte {offset:,} is missing from the central directory"
             )
-        yield from verify_end(self._inlet, signature, len(rows), start)
+        verify_end(self._reader, signature, len(rows), start)
         return Entries(rows)
 
-    def _member(self, start: int) -> Generator[None, None, None]:
+    def _member(self, start: int) -> None:
         what = f"the local header at byte {start:,}"
-        fixed = LOCAL_FIXED.unpack((yield from self._inlet.take(LOCAL_FIXED.size, what)))
-        name = yield from self._inlet.take(fixed[-2], what)
-        extra = yield from self._inlet.take(fixed[-1], what)
+        fixed = LOCAL_FIXED.unpack(self._reader.take(LOCAL_FIXED.size, what))
+        name = self._reader.take(fixed[-2], what)
+        extra = self._reader.take(fixed[-1], what)
         promised = parse_local(fixed, name, extra)
         promised.check()
         if not promised.sizes_follow:
@@ -119,18 +119,18 @@ class ZipWalk:
                 f"the archive has more than {self._limits.entries:,} entries, or a central directory of more"
                 f" than {self._limits.directory:,} bytes"
             )
-        content = Content(self._inlet, promised, self._budget, self._counter_for(promised.text_name))
-        found = yield from content.verify()
+        content = Content(self._reader, promised, self._budget, self._counter_for(promised.text_name))
+        found = content.verify()
         self._seen[start] = _row_of(found, content.records)
 
-    def _listed(self) -> Generator[None, None, bytes]:
+    def _listed(self) -> bytes:
         """Read the next header of the central directory, hold it against what was seen and give its row."""
         what = "the central directory"
-        fixed = CENTRAL_FIXED.unpack((yield from self._inlet.take(CENTRAL_FIXED.size, what)))
+        fixed = CENTRAL_FIXED.unpack(self._reader.take(CENTRAL_FIXED.size, what))
         name_length, extra_length, comment_length = fixed[9:12]
-        name = yield from self._inlet.take(name_length, what)
-        extra = yield from self._inlet.take(extra_length, what)
-        yield from self._inlet.take(comment_length, what)
+        name = self._reader.take(name_length, what)
+        extra = self._reader.take(extra_length, what)
+        self._reader.take(comment_length, what)
         listed, offset = parse_central(fixed, name, extra)
         row = self._seen.pop(offset, b"")
         if not row:

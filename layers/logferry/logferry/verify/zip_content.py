@@ -11,13 +11,10 @@ from logferry.verify.inflate import SLICE, Inflater, crc32
 from logferry.verify.zip_headers import CENTRAL, DEFLATED, LOCAL, Member
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from logferry.verify.findings import Budget
-    from logferry.verify.inlet import Inlet
+    from logferry.verify.reader import Reader
     from logferry.verify.records import Counter
 
-    Walk = Generator[None, None, None]
 
 FIRST_SLICE = 2 * 1024
 """Where nothing says how long a member is: what the inflater did not use is copied, and most are short."""
@@ -30,8 +27,8 @@ NEXT_HEADER = re.compile(re.escape(LOCAL) + b"|" + re.escape(CENTRAL))
 class Content:
     """Reads one member's content: `promised` is its local header."""
 
-    def __init__(self, inlet: Inlet, promised: Member, budget: Budget, counter: Counter | None) -> None:
-        self._inlet = inlet
+    def __init__(self, reader: Reader, promised: Member, budget: Budget, counter: Counter | None) -> None:
+        self._reader = reader
         self._promised = promised
         self._budget = budget
         self._counter = counter
@@ -45,23 +42,23 @@ class Content:
         """How many records it held, None where that cannot be told."""
         return self._counter.total() if self._counter else None
 
-    def verify(self) -> Generator[None, None, Member]:
+    def verify(self) -> Member:
         """Read it to its end, descriptor included; give the member as it was found to be."""
         if self._promised.method == DEFLATED:
-            yield from self._deflated()
+            self._deflated()
         elif self._promised.sizes_follow:
-            yield from self._stored_until_descriptor()
+            self._stored_until_descriptor()
         else:
-            yield from self._stored()
+            self._stored()
         found = replace(self._promised, crc32=self._crc, packed=self._packed, size=self._size)
         if self._promised.has_descriptor:
-            yield from self._descriptor(found)
+            self._descriptor(found)
         broken = self._promised.broken_by(found)
         if broken:
             raise CorruptDownloadError(f"{found} is damaged: its header promises another {broken}")
         return found
 
-    def _deflated(self) -> Walk:
+    def _deflated(self) -> None:
         known = None if self._promised.sizes_follow else self._promised.packed
         if known == 0:
             return  # some writers call an empty entry deflated and store nothing for it
@@ -70,20 +67,20 @@ class Content:
             most = max(FIRST_SLICE, self._packed) if known is None else known - self._packed
             if not most:
                 raise CorruptDownloadError(f"{self._promised} is damaged: its compressed data goes on")
-            with (yield from self._inlet.some(min(most, SLICE))) as piece:
+            with self._reader.some(min(most, SLICE)) as piece:
                 self._got(piece)
                 for block in inflater.blocks(piece):
                     self._add(block)
-        self._inlet.unread(inflater.unused)
+        self._reader.unread(inflater.unused)
         self._packed -= len(inflater.unused)
 
-    def _stored(self) -> Walk:
+    def _stored(self) -> None:
         while self._packed < self._promised.packed:
-            with (yield from self._inlet.some(self._promised.packed - self._packed)) as piece:
+            with self._reader.some(self._promised.packed - self._packed) as piece:
                 self._got(piece)
                 self._add(piece)
 
-    def _stored_until_descriptor(self) -> Walk:
+    def _stored_until_descriptor(self) -> None:
         """Find the end of a stored member whose sizes follow it: nothing says where, so it is looked for.
 
         It is where a header follows a descriptor that has the right CRC and sizes. A forged one inside the
@@ -91,13 +88,13 @@ class Content:
         """
         held = b""
         while True:
-            with (yield from self._inlet.some(SLICE)) as piece:
+            with self._reader.some(SLICE) as piece:
                 held += piece
                 self._got(piece)
             for header in NEXT_HEADER.finditer(held):
                 end = self._end_before(held, header.start())
                 if end is not None:
-                    self._inlet.unread(held[end:])
+                    self._reader.unread(held[end:])
                     self._add(held[:end])
                     self._packed = self._size
                     return
@@ -121,21 +118,22 @@ class Content:
             raise CorruptDownloadError(f"{self._promised} is full of forged ends, each with the wrong CRC")
         return None
 
-    def _descriptor(self, found: Member) -> Walk:
-        ahead = yield from self._inlet.upto(LONGEST_DESCRIPTOR + len(LOCAL))
+    def _descriptor(self, found: Member) -> None:
+        ahead = self._reader.upto(LONGEST_DESCRIPTOR + len(LOCAL))
         for descriptor in found.descriptors():
             after = ahead[len(descriptor) :]
             if ahead.startswith(descriptor) and after.startswith((LOCAL, CENTRAL)):
-                self._inlet.unread(after)
+                self._reader.unread(after)
                 return
         raise CorruptDownloadError(
-            f"{found} is damaged: no descriptor with its CRC and sizes follows at byte {self._inlet.offset:,}"
+            f"{found} is damaged: no descriptor with its CRC and sizes follows at byte"
+            f" {self._reader.offset:,}"
         )
 
     def _got(self, piece: memoryview) -> None:
         if not piece:
             raise CorruptDownloadError(
-                f"the file ends at byte {self._inlet.offset:,}, in the middle of {self._promised}"
+                f"the file ends at byte {self._reader.offset:,}, in the middle of {self._promised}"
             )
         self._packed += len(piece)
 

@@ -9,11 +9,8 @@ from logferry.errors import CorruptDownloadError
 from logferry.verify.zip_headers import FULL16, FULL32
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from logferry.verify.reader import Reader
 
-    from logferry.verify.inlet import Inlet
-
-    Walk = Generator[None, None, None]
 
 END64, LOCATOR64, END = b"PK\x06\x06", b"PK\x06\x07", b"PK\x05\x06"
 ENDS = (END64, END)
@@ -24,54 +21,50 @@ MOST_EXTENSION = 64 * 1024
 """Bytes of the zip64 end record's extensible part; nobody is known to use any."""
 
 
-def verify_end(inlet: Inlet, signature: bytes, count: int, start: int) -> Walk:
+def verify_end(reader: Reader, signature: bytes, count: int, start: int) -> None:
     """Read from the signature after the central directory (already taken) to the last byte of the archive.
 
     `count` headers were read from byte `start` on. Raises `CorruptDownloadError` where a record says
     otherwise, and for whatever is none.
     """
-    end = inlet.offset - len(signature)
+    end = reader.offset - len(signature)
     truth = (count, count, end - start, start)
     if signature == END64:
-        yield from _zip64(inlet, truth, end)
-        signature = yield from inlet.take(4, "its end records")
+        _zip64(reader, truth, end)
+        signature = reader.take(4, "its end records")
         loose = True
     else:
         loose = False
     if signature != END:
         raise CorruptDownloadError(
-            f"at byte {inlet.offset - 4:,} neither an entry nor a record of the archive begins"
+            f"at byte {reader.offset - 4:,} neither an entry nor a record of the archive begins"
         )
-    disk, first_disk, *said, comment = END_FIXED.unpack(
-        (yield from inlet.take(END_FIXED.size, "its end record"))
-    )
+    disk, first_disk, *said, comment = END_FIXED.unpack(reader.take(END_FIXED.size, "its end record"))
     if loose:  # where the zip64 record has the number, the old field may be full
         full = (FULL16, FULL16, FULL32, FULL32)
         said = [real if value == most else value for value, most, real in zip(said, full, truth, strict=True)]
         disk, first_disk = (0 if value == FULL16 else value for value in (disk, first_disk))
     _compare(tuple(said), truth)
     _refuse_volumes(disk or first_disk)
-    if END in (yield from inlet.take(comment, "its comment")):
+    if END in reader.take(comment, "its comment"):
         raise CorruptDownloadError("the archive's comment holds an end record: readers would disagree on it")
-    if (yield from inlet.upto(1)):
-        raise CorruptDownloadError(f"the archive ends at byte {inlet.offset - 1:,}, but the file goes on")
+    if reader.upto(1):
+        raise CorruptDownloadError(f"the archive ends at byte {reader.offset - 1:,}, but the file goes on")
 
 
-def _zip64(inlet: Inlet, truth: tuple[int, ...], end: int) -> Walk:
-    fixed = END64_FIXED.unpack((yield from inlet.take(END64_FIXED.size, "its zip64 end record")))
+def _zip64(reader: Reader, truth: tuple[int, ...], end: int) -> None:
+    fixed = END64_FIXED.unpack(reader.take(END64_FIXED.size, "its zip64 end record"))
     length, _, _, disk, first_disk, *said = fixed
     extension = length - (END64_FIXED.size - 8)
     if not 0 <= extension <= MOST_EXTENSION:
         raise CorruptDownloadError(f"the zip64 end record claims a length of {length:,} bytes")
-    yield from inlet.take(extension, "its zip64 end record")
+    reader.take(extension, "its zip64 end record")
     _compare(tuple(said), truth)
     _refuse_volumes(disk or first_disk)
-    signature = yield from inlet.take(4, "its end records")
+    signature = reader.take(4, "its end records")
     if signature != LOCATOR64:
         raise CorruptDownloadError("no locator follows the zip64 end record")
-    disk, offset, disks = LOCATOR64_FIXED.unpack(
-        (yield from inlet.take(LOCATOR64_FIXED.size, "its end records"))
-    )
+    disk, offset, disks = LOCATOR64_FIXED.unpack(reader.take(LOCATOR64_FIXED.size, "its end records"))
     if offset != end:
         raise CorruptDownloadError(
             f"the locator puts the zip64 end record at byte {offset:,}, it is at {end:,}"
