@@ -72,7 +72,7 @@ class Collecting:
     def told(self) -> list[dict[str, Any]]:
         messages = [each["message"] for each in self.world.notifications()]
         return [
-            message for message in messages if message["schema"].startswith("logferry.collect.collection")
+            message for message in messages if message["schema"].startswith("logferry.collection")
         ]
 
     def most_at_once(self) -> int:
