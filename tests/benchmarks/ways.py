@@ -63,7 +63,7 @@ Way = Callable[[Task, "S3Client"], str]
 
 def logferry(task: Task, s3: S3Client, *, verify: bool = True) -> str:
     """Move it as the fetch function does."""
-    from logferry.download.stream import Budget, open_stream  # noqa: PLC0415
+    from logferry.download.stream import TimeBudget, open_stream  # noqa: PLC0415
     from logferry.models.job import Download, FileKind  # noqa: PLC0415
     from logferry.storage.landing import Condition, ObjectWriter, copy  # noqa: PLC0415
     from logferry.vendor.egress import HostPolicy  # noqa: PLC0415
@@ -72,7 +72,7 @@ def logferry(task: Task, s3: S3Client, *, verify: bool = True) -> str:
     address = urlsplit(task.url)
     policy = HostPolicy((address.netloc,), f"https://{address.netloc}")
     with (
-        open_stream(Download(url=task.url), policy, lambda **_: {}, budget=Budget(900)) as stream,
+        open_stream(Download(url=task.url), policy, lambda **_: {}, budget=TimeBudget(900)) as stream,
         ObjectWriter(
             s3,
             BUCKET,

@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from logferry.collect.windows import Every, windows
+from logferry.collect.windows import windows
 from logferry.coverage.page import page, render
 from logferry.ledger.status import Outcome, SeriesCoverage, WindowCoverage
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from logferry.models.request import Every
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")

@@ -71,9 +71,7 @@ class Collecting:
 
     def told(self) -> list[dict[str, Any]]:
         messages = [each["message"] for each in self.world.notifications()]
-        return [
-            message for message in messages if message["schema"].startswith("logferry.collection")
-        ]
+        return [message for message in messages if message["schema"].startswith("logferry.collection")]
 
     def most_at_once(self) -> int:
         """Count the most exports that the vendor had under way, from the submit to the file, at one time."""

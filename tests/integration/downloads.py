@@ -10,7 +10,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from logferry.download.stream import Budget, open_stream
+from logferry.download.stream import TimeBudget, open_stream
 from logferry.models.job import Download
 from logferry.vendor.egress import HostPolicy
 from tests.integration.wire import NAMES, Server
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from logferry.download.stream import Stream
+    from logferry.download.stream import DownloadStream
     from tests.integration.wire import Wire
 
 BODY = bytes(range(256)) * 1500  # 384,000 bytes: more than one read, more than one TLS record
@@ -118,9 +118,9 @@ class Client:
         self.renewals.append(renew)
         return {"Authorization": f"Bearer {'SECRET-FRESH' if renew else self.token}"}
 
-    def budget(self, **options: Any) -> Budget:
+    def budget(self, **options: Any) -> TimeBudget:
         """Give a budget that never sleeps."""
-        return Budget(**{"seconds": 900, "sleep": self.naps.append, **options})
+        return TimeBudget(**{"seconds": 900, "sleep": self.naps.append, **options})
 
     def policy(self, *entries: str) -> HostPolicy:
         """Give the policy; `entries` instead of the server's names."""
@@ -128,7 +128,9 @@ class Client:
         entries = entries or tuple(f"{name}:{port}" for name in NAMES)
         return HostPolicy(entries, f"https://{self.home}:{port}")
 
-    def open(self, url: str | None = None, policy: HostPolicy | None = None, **options: Any) -> Stream:
+    def open(
+        self, url: str | None = None, policy: HostPolicy | None = None, **options: Any
+    ) -> DownloadStream:
         """Open a download from the server."""
         headers = {"SESSIONID": "SECRET-SESSION"}
         download = Download(url=url or self.server.url(), headers=headers)
@@ -141,7 +143,7 @@ class Client:
             return read(stream)
 
 
-def read(stream: Stream, most: int = 1 << 20) -> bytes:
+def read(stream: DownloadStream, most: int = 1 << 20) -> bytes:
     """Read a stream to its end by buffers of `most` bytes."""
     buffer, body, before = bytearray(most), b"", stream.received
     while count := stream.readinto(memoryview(buffer)):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from logferry.download.throughput import Budget, ThroughputGuard
+from logferry.download.throughput import ThroughputGuard, TimeBudget
 from logferry.download.tls import Transport
 from logferry.errors import SourceUnavailableError
 from tests.integration.downloads import BODY, Clock, File, assert_silent, read
@@ -207,7 +207,7 @@ def test_a_way_without_a_name_to_verify_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sock = socket.create_connection(listener.getsockname())
         with sock, pytest.raises(ValueError, match="name of the server"):
-            Transport(sock, ssl.create_default_context(), "", ThroughputGuard(Budget(900), 60))
+            Transport(sock, ssl.create_default_context(), "", ThroughputGuard(TimeBudget(900), 60))
 
 
 def test_nothing_of_a_download_outlives_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from logferry import runtime
-from logferry.download.stream import Budget
+from logferry.download.stream import TimeBudget
 from logferry.errors import DeliveryError, LogferryError
 from logferry.export import fetch as fetch_module
 from logferry.storage.bucket import s3_config
@@ -67,7 +67,7 @@ def landing(
     vendors.clear()
     vendors.knobs.delivery = Delivery()
     # Pauses between tries are the budget's; nothing waits for them here.
-    monkeypatch.setattr(fetch_module, "Budget", partial(Budget, sleep=lambda _: None))
+    monkeypatch.setattr(fetch_module, "TimeBudget", partial(TimeBudget, sleep=lambda _: None))
     with stage(vendors, monkeypatch) as steps:
         if request.param == "seaweedfs":
             server: S3Server = request.getfixturevalue("seaweed")

@@ -64,7 +64,7 @@ def for_people(sent: dict[str, Any]) -> str:
 
 
 def test_a_landing_is_told_to_programs_as_the_contract_has_it() -> None:
-    sent = published(notifications.landed(IDENTITY, "e" * 64, LANDING))
+    sent = published(notifications.landing_notice(IDENTITY, "e" * 64, LANDING))
     assert for_programs(sent) == {
         "schema": "logferry.notification/1",
         "status": "LANDED",
@@ -82,7 +82,7 @@ def test_a_landing_is_told_to_programs_as_the_contract_has_it() -> None:
 
 def test_a_landing_is_told_to_people_in_sentences() -> None:
     suspect = ["0 records, where this series usually has some"]
-    sent = published(notifications.landed(IDENTITY, "e" * 64, {**LANDING, "suspect": suspect}))
+    sent = published(notifications.landing_notice(IDENTITY, "e" * 64, {**LANDING, "suspect": suspect}))
     assert sent["Subject"] == "Logferry landed spark-log-csv of acme-uat."
     text = for_people(sent)
     assert "Window: 2026-11-18T00:00:00Z to 2026-11-19T00:00:00Z (end not included)." in text
@@ -92,12 +92,14 @@ def test_a_landing_is_told_to_people_in_sentences() -> None:
 
 
 def test_records_that_cannot_be_told_are_said_to_be_unknown() -> None:
-    text = for_people(published(notifications.landed(IDENTITY, "e", {**LANDING, "records": None})))
+    text = for_people(published(notifications.landing_notice(IDENTITY, "e", {**LANDING, "records": None})))
     assert "an unknown number of records" in text
 
 
 def test_a_failure_says_what_why_and_what_to_do() -> None:
-    sent = published(notifications.failed(IDENTITY, "e" * 64, "landing", "ExportFailedError", "disk full"))
+    sent = published(
+        notifications.failure_notice(IDENTITY, "e" * 64, "landing", "ExportFailedError", "disk full")
+    )
     document = for_programs(sent)
     assert (document["status"], document["error"], document["cause"]) == (
         "FAILED",
@@ -116,7 +118,9 @@ def test_a_failure_says_what_why_and_what_to_do() -> None:
 
 
 def test_an_input_too_broken_to_identify_is_told_all_the_same() -> None:
-    sent = published(notifications.failed({}, None, "landing", "InvalidRequestError", "source: is required"))
+    sent = published(
+        notifications.failure_notice({}, None, "landing", "InvalidRequestError", "source: is required")
+    )
     document = for_programs(sent)
     assert {document[name] for name in ("export_id", "source", "connection", "target", "window")} == {None}
     assert set(sent["MessageAttributes"]) == {"status"}
@@ -126,7 +130,7 @@ def test_an_input_too_broken_to_identify_is_told_all_the_same() -> None:
 def test_neither_filters_nor_a_job_are_told() -> None:
     # Given a row with all that the ledger holds
     row = {**LANDING, "job_id": "job-1", "request": IDENTITY, "owner": "x"}
-    sent = str(published(notifications.landed(IDENTITY, "e", row)))
+    sent = str(published(notifications.landing_notice(IDENTITY, "e", row)))
     assert "dana@acme.example" not in sent
     assert "job-1" not in sent
 
@@ -143,7 +147,7 @@ def test_whatever_is_told_is_within_what_sns_takes(
     source: str, connection: str, target: dict[str, Any], cause: str
 ) -> None:
     identity = {**IDENTITY, "source": source, "connection": connection, "target": target}
-    sent = published(notifications.failed(identity, "e", "landing", "SomeError", cause))
+    sent = published(notifications.failure_notice(identity, "e", "landing", "SomeError", cause))
     # Then the subject is printable ASCII of at most 100 characters, and begins with a letter
     assert 0 < len(sent["Subject"]) <= 100
     assert sent["Subject"].isascii()
@@ -164,5 +168,7 @@ def test_whatever_is_told_is_within_what_sns_takes(
 def test_a_failure_of_sns_is_a_delivery_error(error: Exception) -> None:
     topic: Any = Topic(error)
     with pytest.raises(DeliveryError, match="SNS Publish failed") as raised:
-        notifications.publish(topic, "arn:topic", notifications.landed(IDENTITY, "e", LANDING), EXECUTION)
+        notifications.publish(
+            topic, "arn:topic", notifications.landing_notice(IDENTITY, "e", LANDING), EXECUTION
+        )
     assert "SECRET" not in str(raised.value)

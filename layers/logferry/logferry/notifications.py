@@ -24,12 +24,12 @@ CAUSE = 1024
 """Characters of a cause that are kept."""
 
 
-def landed(identity: Mapping[str, Any], export_id: str, landing: Mapping[str, Any]) -> dict[str, Any]:
+def landing_notice(identity: Mapping[str, Any], export_id: str, landing: Mapping[str, Any]) -> dict[str, Any]:
     """Make the notification of a landing from what the ledger holds of it."""
     return {**_subject(identity, export_id), "status": "LANDED", **_object(landing)}
 
 
-def failed(
+def failure_notice(
     identity: Mapping[str, Any], export_id: str | None, bucket: str, error: str, cause: str
 ) -> dict[str, Any]:
     """Make the notification of a failure; `error` and `cause` are redacted already."""
@@ -48,10 +48,10 @@ def publish(client: SNSClient, topic: str, document: Mapping[str, Any], executio
     attributes = {
         name: str(document[name]) for name in ("status", "source", "connection") if document.get(name)
     }
-    send(client, topic, document, _sentences(document), attributes)
+    publish_message(client, topic, document, _sentences(document), attributes)
 
 
-def send(
+def publish_message(
     client: SNSClient,
     topic: str,
     document: Mapping[str, Any],
@@ -82,7 +82,7 @@ def send(
         raise DeliveryError(f"SNS Publish failed: {type(error).__name__}") from error
 
 
-def words_of(error: str, cause: str) -> str:
+def failure_words(error: str, cause: str) -> str:
     """Return the message of a failure's cause: Lambda wraps it in JSON, with a stack trace.
 
     Our own errors hold no secret; anything else is redacted.

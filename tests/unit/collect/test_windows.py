@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logferry.collect.windows import Every, parse_from, parse_settle, parse_until, parse_zone, split, windows
+from logferry.collect.windows import parse_from, parse_settle, parse_until, parse_zone, split, windows
 from logferry.errors import InvalidRequestError
-from logferry.models.request import Window
+from logferry.models.request import Every, Window
 
 NONE = timedelta(0)
 MOMENT = timedelta(microseconds=1)

@@ -11,13 +11,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from logferry.collect.windows import Every, windows
+from logferry.collect.windows import windows
 from logferry.coverage.coverage import coverage_of, coverage_of_all
 from logferry.coverage.page import page, render
 from logferry.ledger.repository import Ledger
 from logferry.ledger.status import Outcome, SeriesCoverage, WindowCoverage
 from logferry.ledger.table import Table
-from logferry.models.request import ExportRequest, Window
+from logferry.models.request import Every, ExportRequest, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from logferry.download.throughput import Budget, OutOfTimeError, ThroughputGuard, TooSlowError
+from logferry.download.throughput import OutOfTimeError, ThroughputGuard, TimeBudget, TooSlowError
 
 
 class Clock:
@@ -16,7 +16,7 @@ class Clock:
 
 def pace(*, idle: float = 60, **options: float) -> tuple[ThroughputGuard, Clock]:
     clock = Clock()
-    return ThroughputGuard(Budget(900, clock=clock, **options), idle), clock  # type: ignore[arg-type]
+    return ThroughputGuard(TimeBudget(900, clock=clock, **options), idle), clock  # type: ignore[arg-type]
 
 
 def seconds_until_too_slow(watched: ThroughputGuard, rate: int) -> int:
@@ -30,7 +30,7 @@ def seconds_until_too_slow(watched: ThroughputGuard, rate: int) -> int:
 
 def test_the_margin_is_kept_back() -> None:
     clock = Clock()
-    budget = Budget(900, margin=40, clock=clock)
+    budget = TimeBudget(900, margin=40, clock=clock)
 
     assert budget.remaining() == 860
     clock.now += 900
@@ -38,7 +38,7 @@ def test_the_margin_is_kept_back() -> None:
 
 
 def test_breaks_and_restarts_are_spent_one_by_one() -> None:
-    budget = Budget(900, breaks=2, restarts=1)
+    budget = TimeBudget(900, breaks=2, restarts=1)
 
     assert [budget.spend_break() for _ in range(3)] == [True, True, False]
     assert [budget.spend_restart() for _ in range(2)] == [True, False]

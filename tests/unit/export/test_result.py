@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from logferry.export.result import duplicate, landed
+from logferry.export.result import duplicate_output, landed_output
 from logferry.ledger.record import ExportRecord
 from logferry.models.request import ExportRequest
 
@@ -43,7 +43,7 @@ ROW: dict[str, Any] = {
 
 def test_a_landing_is_told_with_its_own_counts() -> None:
     # Given a row that a refresh, which failed, has gone on counting in
-    result = landed(ExportRecord(ROW))
+    result = landed_output(ExportRecord(ROW))
     assert list(result) == KEYS
     assert (result["submits"], result["attempts"], result["polls"]) == (1, 3, 7)
     assert (result["state"], result["owner"], result["objects"]) == ("LANDED", "arn:one", ROW["objects"])
@@ -51,19 +51,19 @@ def test_a_landing_is_told_with_its_own_counts() -> None:
 
 def test_what_a_row_does_not_know_is_null() -> None:
     bare = {name: ROW[name] for name in ("export_id", "owner", "attempt", "objects")}
-    result = landed(ExportRecord(bare))
+    result = landed_output(ExportRecord(bare))
     assert list(result) == KEYS
     assert (result["records"], result["attempts"], result["polls"]) == (None, 5, 0)
 
 
 def test_a_landing_of_many_files_is_small() -> None:
-    result = landed(ExportRecord({**ROW, "objects": [an_object(number) for number in range(1000)]}))
+    result = landed_output(ExportRecord({**ROW, "objects": [an_object(number) for number in range(1000)]}))
     assert len(json.dumps(result)) < 8 * 1024
 
 
 def test_a_duplicate_names_the_owner_and_nothing_else() -> None:
     request = ExportRequest("a-source", "acme")
-    result = duplicate(request, "arn:one")
+    result = duplicate_output(request, "arn:one")
     assert sorted(result) == sorted(KEYS)
     assert {name for name, value in result.items() if value is not None} == {"state", "export_id", "owner"}
     assert (result["state"], result["owner"], result["export_id"]) == (

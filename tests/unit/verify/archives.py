@@ -13,7 +13,7 @@ import pytest
 
 from logferry.errors import CorruptDownloadError
 from logferry.models.job import FileKind
-from logferry.verify.verifier import Findings, Limits
+from logferry.verify.verifier import ArchiveLimits, Findings
 from logferry.verify.verifier import verify as verify_chunks
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    data: bytes, kind: FileKind = FileKind.ZIP_CSV, step: int = 65536, limits: Limits | None = None
+    data: bytes, kind: FileKind = FileKind.ZIP_CSV, step: int = 65536, limits: ArchiveLimits | None = None
 ) -> Findings:
     """Verify `data`, read in pieces of `step` bytes from a buffer that is gone when the next is asked for."""
     return verify_chunks(pieces(data, step), kind, limits=limits)
@@ -34,7 +34,7 @@ def pieces(data: bytes, step: int) -> Iterator[memoryview]:
         buffer.clear()  # BufferError if anything still looks at it
 
 
-def refused_early(data: bytes, why: str, limits: Limits | None = None) -> None:
+def refused_early(data: bytes, why: str, limits: ArchiveLimits | None = None) -> None:
     """Check that `data` is refused before anything behind it is asked for."""
 
     def chunks() -> Iterator[bytes]:
@@ -161,7 +161,7 @@ B = Header.of(b"b.csv", b"id\n3\n", 0)
 MIB = 1024 * 1024
 
 
-def refused(data: bytes, why: str, limits: Limits | None = None) -> None:
+def refused(data: bytes, why: str, limits: ArchiveLimits | None = None) -> None:
     """Check that `data` is refused for that reason, in one piece and byte by byte."""
     for step in (len(data), 1 if len(data) < 5000 else 4096):
         with pytest.raises(CorruptDownloadError, match=why):

@@ -6,7 +6,7 @@ import struct
 import tracemalloc
 from dataclasses import replace
 
-from logferry.verify.verifier import Limits
+from logferry.verify.verifier import ArchiveLimits
 from tests.unit.verify.archives import (
     MIB,
     A,
@@ -72,7 +72,7 @@ def test_a_ratio_over_the_limit_is_refused_where_no_header_tells() -> None:
     # Given an entry that inflates a thousand times, and whose sizes follow it
     data = zipped([Wanted("zeros.csv", bytes(4 * MIB))], piped=True)
     # When ratios over 500 are refused, Then it is
-    refused(data, "more than 500:1", Limits(ratio=500))
+    refused(data, "more than 500:1", ArchiveLimits(ratio=500))
     # And without that, since zlib wrote it, it is not
     assert verify(data).records is None
 
@@ -99,7 +99,7 @@ def test_the_total_of_all_entries_has_a_limit() -> None:
     # Given two entries of 1 MiB, of which each alone is fine
     data = assembled([Header.of(b"a.csv", bytes(MIB)), Header.of(b"b.csv", bytes(MIB))])
     # When 1.5 MiB is the limit, Then they are refused together
-    refused(data, "inflates to more than 1,572,864 bytes", Limits(inflated=3 * MIB // 2))
+    refused(data, "inflates to more than 1,572,864 bytes", ArchiveLimits(inflated=3 * MIB // 2))
 
 
 def test_what_inflates_never_piles_up() -> None:
@@ -119,7 +119,7 @@ def test_too_many_entries_are_refused_before_the_directory_comes() -> None:
     # Given 1,001 entries and as yet no central directory
     data = b"".join(Header.of(b"%d" % number, b"", 0).local() for number in range(1001))
     # When 1,000 are the limit, Then the one too many is refused
-    refused_early(data, "more than 1,000 entries", Limits(entries=1000))
+    refused_early(data, "more than 1,000 entries", ArchiveLimits(entries=1000))
 
 
 def test_names_do_not_fill_the_memory() -> None:
@@ -127,7 +127,7 @@ def test_names_do_not_fill_the_memory() -> None:
     data = b"".join(Header.of(b"%060000d" % number, b"", 0).local() for number in range(100))
     # When the central directory would pass its limit, Then they are refused, and the name is not repeated
     why = "a central directory of more than 1,048,576 bytes"
-    refused_early(data, why, Limits(directory=MIB))
+    refused_early(data, why, ArchiveLimits(directory=MIB))
 
 
 def test_what_is_held_of_an_entry_is_little() -> None:

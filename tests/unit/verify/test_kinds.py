@@ -20,7 +20,7 @@ from logferry.models.job import FileKind
 from logferry.verify import inflate
 from logferry.verify.json_items import PARSED
 from logferry.verify.sniff import LOOKED_AT
-from logferry.verify.verifier import Findings, Limits
+from logferry.verify.verifier import ArchiveLimits, Findings
 from logferry.verify.verifier import verify as verify_chunks
 from tests.unit.verify.archives import Wanted, verify, zipped
 
@@ -189,7 +189,7 @@ def test_a_gzip_bomb_is_refused() -> None:
     data = gzip.compress(bytes(64 * 1024**2))
     # When 1 MiB is the limit, Then it is refused
     with pytest.raises(CorruptDownloadError, match="inflates to more than 1,048,576 bytes"):
-        verify(data, FileKind.GZIP_JSONL, limits=Limits(inflated=1024**2))
+        verify(data, FileKind.GZIP_JSONL, limits=ArchiveLimits(inflated=1024**2))
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from logferry.collect.windows import Every, split, windows
+from logferry.collect.windows import split, windows
 from logferry.sources.registry import source_named
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
-    from logferry.models.request import ExportRequest, Window
+    from logferry.models.request import Every, ExportRequest, Window
 
 
 @dataclass(frozen=True)

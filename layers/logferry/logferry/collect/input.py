@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, Field
 
 from logferry.collect.collection import Collection
-from logferry.collect.windows import Every, parse_from, parse_settle, parse_until, parse_zone, split
+from logferry.collect.windows import parse_from, parse_settle, parse_until, parse_zone, split
 from logferry.errors import InvalidRequestError
 from logferry.export.validation import NAME, STRICT, export_request, validated
-from logferry.models.request import ExportRequest, Window, canonical_json
+from logferry.models.request import Every, ExportRequest, Window, canonical_json
 from logferry.sources.base import WindowRule
 from logferry.sources.registry import source_named
 

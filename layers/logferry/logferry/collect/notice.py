@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from logferry import runtime
-from logferry.notifications import send, words_of
+from logferry.notifications import failure_words, publish_message
 from logferry.redact import redact
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def announce(summary: Mapping[str, Any], failed: Sequence[Mapping[str, Any]], ex
 def announce_failure(failure: Mapping[str, Any], execution: str) -> dict[str, Any]:
     """Publish that a collection ended before its report; give `{Error, Cause}` for the Fail state."""
     error = str(failure.get("Error", "UnknownError"))
-    cause = words_of(error, str(failure.get("Cause", "")))
+    cause = failure_words(error, str(failure.get("Cause", "")))
     document = {"schema": SCHEMA, "status": "FAILED", "error": error, "cause": cause}
     text = (
         f"A Logferry collection failed before its end.\nWhy: {error}: {cause}\n"
@@ -76,5 +76,5 @@ def _publish(document: Mapping[str, Any], text: str, execution: str) -> None:
     if ledger.failure_announced(execution):
         return
     attributes = {"status": str(document["status"]), "kind": "collection"}
-    send(runtime.client("sns"), topic, {**document, "execution": execution}, text, attributes)
+    publish_message(runtime.client("sns"), topic, {**document, "execution": execution}, text, attributes)
     ledger.announce_failure(execution)

@@ -11,16 +11,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from logferry.errors import InvalidRequestError
-from logferry.models.request import Window
+from logferry.models.request import Every, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Every = Literal["hour", "day", "week", "month"]
 
 LOOKBACK = 7
 """Windows that a collection looks back at when it is not told from when."""

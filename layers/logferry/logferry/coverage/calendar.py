@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from logferry.collect.windows import Every
     from logferry.ledger.status import WindowCoverage
+    from logferry.models.request import Every
 
 SIZE, PITCH = 15, 18
 """A cell and its distance to the next, in pixels."""

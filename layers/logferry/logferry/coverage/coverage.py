@@ -12,10 +12,9 @@ from logferry.models.request import Window, iso_instant
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from logferry.collect.windows import Every
     from logferry.ledger.record import ExportRecord
     from logferry.ledger.repository import Ledger
-    from logferry.models.request import ExportRequest
+    from logferry.models.request import Every, ExportRequest
 
 MAX_ATTEMPTS = 5
 SHOWN = timedelta(days=400)

@@ -18,8 +18,8 @@ from logferry.ledger.status import Outcome, count_words
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from logferry.collect.windows import Every
     from logferry.ledger.status import SeriesCoverage, WindowCoverage
+    from logferry.models.request import Every
 
 Theme = Literal["light", "dark", "auto"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from logferry.download.requester import Credentials, Requester, UrlExpired
 from logferry.download.route import Route
-from logferry.download.throughput import Budget, ThroughputGuard
+from logferry.download.throughput import ThroughputGuard, TimeBudget
 from logferry.download.transfer import Restart, Transfer
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from logferry.models.job import Download
     from logferry.vendor.egress import HostPolicy
 
-__all__ = ["Budget", "Credentials", "Restart", "Stream", "UrlExpired", "open_stream"]
+__all__ = ["Credentials", "DownloadStream", "Restart", "TimeBudget", "UrlExpired", "open_stream"]
 
 IDLE_SECONDS = 60.0
 """A connection that brings nothing for so long is broken; load balancers give up after about as much."""
 
 
-class Stream(Protocol):
+class DownloadStream(Protocol):
     """A file being read. `size`: bytes promised, None where none were; `received`: bytes given out.
 
     `proven`: whether the end that was reached is known to be the file's; else only the file itself can tell.
@@ -51,12 +51,12 @@ def open_stream(
     policy: HostPolicy,
     credentials: Credentials,
     *,
-    budget: Budget,
+    budget: TimeBudget,
     limit: int | None = None,
     idle: float = IDLE_SECONDS,
     resolver: Callable[..., Sequence[Any]] = socket.getaddrinfo,
     now: Callable[[], float] = time.time,
-) -> Stream:
+) -> DownloadStream:
     """Open a download; `limit` is the most bytes that it may have.
 
     Here and in every `readinto`: DownloadRefusedError, SourceUnavailableError (no connection, 5xx, a transfer

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Budget:
+class TimeBudget:
     """What one call of fetch may spend on its downloads; times in seconds.
 
     `seconds` are left of the call when the budget is made, of which `margin` is kept back for aborting the
@@ -65,7 +65,7 @@ class ThroughputGuard:
     Only waiting counts: a slow upload between two reads is not the vendor's fault.
     """
 
-    budget: Budget
+    budget: TimeBudget
     idle: float
     """Seconds after which a silent connection counts as broken."""
     received: int = 0

@@ -37,7 +37,7 @@ class Restart(Exception):  # noqa: N818 - no error: fetch begins the file again
 
 
 class Transfer:
-    """A file that comes over HTTPS; `logferry.download.stream.Stream` says what it offers and raises."""
+    """A file that comes over HTTPS; `DownloadStream` says what it offers and raises."""
 
     def __init__(self, visitor: Requester, pace: ThroughputGuard, limit: int | None) -> None:
         self.size: int | None = None

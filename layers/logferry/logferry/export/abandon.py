@@ -14,7 +14,7 @@ from logferry.export.validation import export_request
 from logferry.ledger.record import RecordState
 from logferry.ledger.table import FencedError
 from logferry.models.job import Job
-from logferry.notifications import words_of
+from logferry.notifications import failure_words
 from logferry.redact import redact
 from logferry.sources.registry import source_named, source_names
 from logferry.telemetry import log, measure
@@ -65,7 +65,7 @@ class Failure:
                 "Cause": "a step answered what no release of Logferry says",
             }
         error = str(failure["Error"])
-        cause = words_of(error, str(failure.get("Cause", "")))
+        cause = failure_words(error, str(failure.get("Cause", "")))
         return cls(event["execution"], event["request"], error, cause)
 
     @classmethod
@@ -77,7 +77,7 @@ class Failure:
         if status not in ENDED:
             return None  # it was redriven meanwhile
         error = str(known.get("error") or ENDED[status])
-        cause = words_of(
+        cause = failure_words(
             error, str(known.get("cause") or f"the execution ended {status} where no Catch runs")
         )
         try:
@@ -147,7 +147,9 @@ def _announce(failure: Failure, request: ExportRequest | None) -> None:
         return
     identity = request.identity() if request else _outline(failure.document)
     export_id = request.export_id if request else None
-    document = notifications.failed(identity, export_id, settings.bucket, failure.error, failure.cause)
+    document = notifications.failure_notice(
+        identity, export_id, settings.bucket, failure.error, failure.cause
+    )
     notifications.publish(runtime.client("sns"), settings.topic_arn, document, failure.execution)
     ledger.announce_failure(failure.execution)
     measure(str(identity.get("source") or "unknown"), ExportsFailed=1)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from logferry import notifications, runtime
-from logferry.download.stream import Budget
+from logferry.download.stream import TimeBudget
 from logferry.errors import Throttled
 from logferry.export._leftovers import clear
 from logferry.export._vendor import open_api, read_event
 from logferry.export._wait import wait_as_told
 from logferry.export.land import Lander
-from logferry.export.result import landed
+from logferry.export.result import landed_output
 from logferry.export.state import ExportState, Step, age
 from logferry.ledger.record import ExportRecord, RecordState
 from logferry.ledger.table import FencedError
@@ -40,9 +40,9 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     try:
         row = runtime.ledger().fetching(row)
         if row.state is RecordState.SUBMITTED:
-            row = _land(row, source, request, Budget(seconds))
+            row = _land(row, source, request, TimeBudget(seconds))
         if not row.notified:
-            document = notifications.landed(request.identity(), request.export_id, row.item)
+            document = notifications.landing_notice(request.identity(), request.export_id, row.item)
             notifications.publish(
                 runtime.client("sns"), runtime.settings().topic_arn, document, event["execution"]
             )
@@ -55,10 +55,10 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     except FencedError:
         _take_back(source, request, event["execution"], state.attempt)
         return _lost(state)
-    return landed(row)
+    return landed_output(row)
 
 
-def _land(row: ExportRecord, source: Source, request: ExportRequest, budget: Budget) -> ExportRecord:
+def _land(row: ExportRecord, source: Source, request: ExportRequest, budget: TimeBudget) -> ExportRecord:
     ledger, job = runtime.ledger(), Job(row.job_id or "", request)
     landing = Lander(source, open_api(source, request), job, row, budget).land()
     counts = {"landed_submits": row.submits, "landed_polls": row.polls}

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from logferry import __version__, runtime
-from logferry.download.stream import Budget, Restart, UrlExpired, open_stream
+from logferry.download.stream import Restart, TimeBudget, UrlExpired, open_stream
 from logferry.errors import DeliveryError, SourceUnavailableError
 from logferry.export._vendor import final_key
 from logferry.export.suspicion import suspect
@@ -58,7 +58,7 @@ class Lander:
     api: Api
     job: Job
     row: ExportRecord
-    budget: Budget
+    budget: TimeBudget
     landed: list[tuple[Stored, Findings]] = field(default_factory=list)
     proven: bool = True
 

@@ -14,7 +14,7 @@ LISTED = 16
 """Objects listed in an output: a state stays below 8 KiB; the manifest lists all."""
 
 
-def landed(row: ExportRecord) -> dict[str, Any]:
+def landed_output(row: ExportRecord) -> dict[str, Any]:
     """Return the result of an export that has landed, from its row."""
     names = ("bucket", "key", "manifest_key", "size", "sha256", "records")
     return {
@@ -29,7 +29,7 @@ def landed(row: ExportRecord) -> dict[str, Any]:
     }
 
 
-def duplicate(request: ExportRequest, owner: str) -> dict[str, Any]:
+def duplicate_output(request: ExportRequest, owner: str) -> dict[str, Any]:
     """Return the result of an export that another live execution, `owner`, is at work on."""
     names = ("bucket", "key", "manifest_key", "size", "sha256", "records", "objects")
     return {

@@ -17,7 +17,7 @@ from logferry.errors import (
 from logferry.export import polling
 from logferry.export._vendor import open_api
 from logferry.export._wait import wait_as_told
-from logferry.export.result import duplicate, landed
+from logferry.export.result import duplicate_output, landed_output
 from logferry.export.state import ExportState, Step
 from logferry.export.validation import export_request
 from logferry.ledger.claims import Claim, ClaimResult
@@ -53,9 +53,9 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
     log().info("claimed", extra={"export_id": request.export_id, "verdict": verdict, "attempt": row.attempt})
     if verdict is ClaimResult.DUPLICATE:
         measure(request.source, ExportsDuplicate=1)
-        return duplicate(request, row.owner)
+        return duplicate_output(request, row.owner)
     if verdict is ClaimResult.LANDED:
-        return landed(row)
+        return landed_output(row)
     state = _state(row, request, _waits(event))
     if verdict is ClaimResult.ANNOUNCE:
         return replace(state, state=Step.READY).to_json()

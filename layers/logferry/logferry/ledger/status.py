@@ -12,9 +12,8 @@ from logferry.ledger.record import RecordState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from logferry.collect.windows import Every
     from logferry.ledger.record import ExportRecord
-    from logferry.models.request import Window
+    from logferry.models.request import Every, Window
 
 
 class Outcome(StrEnum):

@@ -6,7 +6,10 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
+
+Every = Literal["hour", "day", "week", "month"]
+"""How often a collection exports: the length of its windows."""
 
 
 def canonical_json(document: Any) -> str:

@@ -133,7 +133,7 @@ def progress_of(value: Any) -> float | None:
     return min(max(number, 0.0), 100.0) if math.isfinite(number) else None
 
 
-def words_of(error: Any) -> str | None:
+def failure_words(error: Any) -> str | None:
     """Find the vendor's own words in an error, or None where it is none: null, 0, empty, the text "null"."""
     match error:
         case None | False | 0 | "" | "null":
@@ -153,7 +153,7 @@ def words_of(error: Any) -> str | None:
 
 def failure_of(document: dict[str, Any]) -> str | None:
     """Find what a reply says of a failure; None where it tells of none. A null `status` says nothing."""
-    words = words_of(document.get("error")) or words_of(document.get("last_error_message"))
+    words = failure_words(document.get("error")) or failure_words(document.get("last_error_message"))
     status = document.get("status")
     if words is None and isinstance(status, str) and status.strip().lower() in FAILED:
         return f"status {status.strip()}"

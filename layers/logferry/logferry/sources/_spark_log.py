@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from logferry.models.job import Download, Job, JobState, JobStatus
 from logferry.sources import _spark as spark
-from logferry.sources.base import Limits
+from logferry.sources.base import VendorLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class SparkLog(spark.SparkJobs):
     Target = Target
     Filters = Filters
     # A tenant's limits in the sample configuration of the vendor's SDK; whether it cuts there is unknown.
-    limits = Limits(records=100_000, bytes=26_214_400)
+    limits = VendorLimits(records=100_000, bytes=26_214_400)
 
     word: ClassVar[str]
 

@@ -35,7 +35,7 @@ class WindowRule:
 
 
 @dataclass(frozen=True)
-class Limits:
+class VendorLimits:
     """What one download of the vendor holds at most; a result this large may have been cut in silence."""
 
     records: int | None = None
@@ -58,7 +58,7 @@ class Source(ABC):
     Filters: ClassVar[type] = NoFields
     window: ClassVar[WindowRule | None] = WindowRule()
     item: ClassVar[tuple[str, ...]] = ()
-    limits: ClassVar[Limits] = Limits()
+    limits: ClassVar[VendorLimits] = VendorLimits()
 
     auth: ClassVar[Mapping[str, Auth]]
     account: ClassVar[str]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from logferry.errors import InvalidRequestError
 from logferry.models.job import Download, FileKind, Job, JobState, JobStatus
 from logferry.sources import _spark as spark
-from logferry.sources.base import Limits
+from logferry.sources.base import VendorLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ class SparkEvents(spark.SparkJobs):
     # The page documents bearer tokens only, no API key.
     auth: ClassVar = {"client_credentials": spark.CLIENT_CREDENTIALS, "bearer": spark.BEARER}
     permission = "ask for the permission to download events (Options, Event viewer)"
-    limits = Limits(bytes=262_144_000)
+    limits = VendorLimits(bytes=262_144_000)
 
     def check_request(self, request: ExportRequest) -> None:
         """Refuse pages that cannot be."""

@@ -48,14 +48,14 @@ READ_BYTES: Final = 256 * 1024
 Found = TypeVar("Found")
 
 
-class Stream(Protocol):
+class ByteStream(Protocol):
     """Where the bytes come from."""
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill the start of `buffer`; give the number of bytes, 0 at the end."""
 
 
-def copy(stream: Stream, writer: ObjectWriter) -> Iterator[memoryview]:
+def copy(stream: ByteStream, writer: ObjectWriter) -> Iterator[memoryview]:
     """Move everything from a stream into a writer, and yield each chunk before the writer takes it.
 
     A chunk must not be kept: its memory is used again. Nothing is committed yet.

@@ -32,7 +32,7 @@ from logferry.telemetry import log
 from logferry.unpack.entry_keys import EntryKeys
 from logferry.unpack.json_lines import JsonLines
 from logferry.unpack.repack import Repacked
-from logferry.verify.findings import Limits
+from logferry.verify.findings import ArchiveLimits
 from logferry.verify.reader import Reader
 from logferry.verify.zip_archive import ZipWalk
 
@@ -129,7 +129,7 @@ class Unpacking:
         self._there = self._list()
         with self._stack:
             # The archive is verified again on its way, and its entries are handed out.
-            ZipWalk(Reader(self._chunks()), Limits(), self._begin).entries()
+            ZipWalk(Reader(self._chunks()), ArchiveLimits(), self._begin).entries()
             self._end()
         for key in sorted(self._there - self._keys.taken):
             self._remove(key)

@@ -30,7 +30,7 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ArchiveLimits:
     """What a file may come to before it is refused."""
 
     entries: int = 100_000
@@ -43,10 +43,10 @@ class Limits:
     """Inflated bytes for a compressed one. DEFLATE's best is 258 bytes for two bits; constant CSV has 496."""
 
 
-class Budget:
+class InflationBudget:
     """The inflated bytes of one file, counted against its limits."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ArchiveLimits) -> None:
         self.limits = limits
         self._inflated = 0
 

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from logferry.errors import CorruptDownloadError
-from logferry.verify.findings import Budget, Findings, Limits
+from logferry.verify.findings import ArchiveLimits, Findings, InflationBudget
 from logferry.verify.inflate import SLICE, Inflater, crc32
 from logferry.verify.records import LineCounter
 from logferry.verify.sniff import GZIP_START
@@ -31,9 +31,9 @@ class GzipWalk:
     The headers are read here, not by the inflater: isal's takes some that come in two pieces for damaged.
     """
 
-    def __init__(self, reader: Reader, limits: Limits) -> None:
+    def __init__(self, reader: Reader, limits: ArchiveLimits) -> None:
         self._reader = reader
-        self._budget = Budget(limits)
+        self._budget = InflationBudget(limits)
         self._lines = LineCounter()
         self._size = 0
         self._crc = 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptDownloadError
 from logferry.models.job import FileKind
-from logferry.verify.findings import Budget, Entry, Findings, Limits
+from logferry.verify.findings import ArchiveLimits, Entry, Findings, InflationBudget
 from logferry.verify.gzip_members import GzipWalk
 from logferry.verify.inflate import SLICE
 from logferry.verify.json_items import PARSED, JsonCounter, skim
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from logferry.verify.reader import Chunks
 
-__all__ = ["Entry", "Findings", "Limits", "verify"]
+__all__ = ["ArchiveLimits", "Entry", "Findings", "verify"]
 
 WORKBOOK_PARTS = frozenset({"[Content_Types].xml", "xl/workbook.xml"})
 
@@ -34,7 +34,7 @@ COUNTED: dict[FileKind, tuple[re.Pattern[str], type[Counter]]] = {
 
 
 def verify(
-    chunks: Chunks, kind: FileKind, *, limits: Limits | None = None, secrets: Iterable[str] = ()
+    chunks: Chunks, kind: FileKind, *, limits: ArchiveLimits | None = None, secrets: Iterable[str] = ()
 ) -> Findings:
     """Read one file of that kind to its end, and return what it was found to be.
 
@@ -48,7 +48,7 @@ def verify(
         CorruptDownloadError: it is no such file, or damaged; as soon as that is known.
 
     """
-    reader, limits = Reader(chunks), limits or Limits()
+    reader, limits = Reader(chunks), limits or ArchiveLimits()
     check_start(reader, kind, tuple(secrets))
     if kind is FileKind.GZIP_JSONL:
         return GzipWalk(reader, limits).findings()
@@ -57,7 +57,7 @@ def verify(
     return _zip(reader, kind, limits)
 
 
-def _zip(reader: Reader, kind: FileKind, limits: Limits) -> Findings:
+def _zip(reader: Reader, kind: FileKind, limits: ArchiveLimits) -> Findings:
     named, counter = COUNTED[kind]
     walk = ZipWalk(reader, limits, lambda name: counter() if named.search(name) else None)
     entries = walk.entries()
@@ -71,9 +71,9 @@ def _zip(reader: Reader, kind: FileKind, limits: Limits) -> Findings:
     return Findings(entries, sum(known) if whole else None)
 
 
-def _json(reader: Reader, limits: Limits) -> Findings:
+def _json(reader: Reader, limits: ArchiveLimits) -> Findings:
     """Verify a JSON document: by parsing it, or beyond `PARSED` bytes by its brackets and quotes alone."""
-    budget, items, text = Budget(limits), JsonCounter(), b""
+    budget, items, text = InflationBudget(limits), JsonCounter(), b""
     while True:
         with reader.some(SLICE) as piece:
             if not piece:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from logferry.errors import CorruptDownloadError
-from logferry.verify.findings import Budget, Entry, Limits
+from logferry.verify.findings import ArchiveLimits, Entry, InflationBudget
 from logferry.verify.zip_content import Content
 from logferry.verify.zip_end import ENDS, verify_end
 from logferry.verify.zip_headers import (
@@ -72,11 +72,13 @@ def _entry_of(row: bytes) -> Entry:
 class ZipWalk:
     """One walk over one archive; `counter_for` gives what counts the records of the entry of that name."""
 
-    def __init__(self, reader: Reader, limits: Limits, counter_for: Callable[[str], Counter | None]) -> None:
+    def __init__(
+        self, reader: Reader, limits: ArchiveLimits, counter_for: Callable[[str], Counter | None]
+    ) -> None:
         self._reader = reader
         self._limits = limits
         self._counter_for = counter_for
-        self._budget = Budget(limits)
+        self._budget = InflationBudget(limits)
         self._seen: dict[int, bytes] = {}
         """The rows of what was verified, by the offsets of their local headers."""
         self._names = 0

@@ -11,7 +11,7 @@ from logferry.verify.inflate import SLICE, Inflater, crc32
 from logferry.verify.zip_headers import CENTRAL, DEFLATED, LOCAL, Member
 
 if TYPE_CHECKING:
-    from logferry.verify.findings import Budget
+    from logferry.verify.findings import InflationBudget
     from logferry.verify.reader import Reader
     from logferry.verify.records import Counter
 
@@ -27,7 +27,9 @@ NEXT_HEADER = re.compile(re.escape(LOCAL) + b"|" + re.escape(CENTRAL))
 class Content:
     """Reads one member's content: `promised` is its local header."""
 
-    def __init__(self, reader: Reader, promised: Member, budget: Budget, counter: Counter | None) -> None:
+    def __init__(
+        self, reader: Reader, promised: Member, budget: InflationBudget, counter: Counter | None
+    ) -> None:
         self._reader = reader
         self._promised = promised
         self._budget = budget
