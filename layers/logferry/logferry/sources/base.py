@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
+    from logferry.models.feed import Feed
     from logferry.models.job import Download, FileKind, Job, JobStatus
     from logferry.vendor.client import Api
     from logferry.vendor.connection import Auth
@@ -59,6 +60,9 @@ class Source(ABC):
     window: ClassVar[WindowRule | None] = WindowRule()
     item: ClassVar[tuple[str, ...]] = ()
     limits: ClassVar[VendorLimits] = VendorLimits()
+
+    feed: ClassVar[Feed | None] = None
+    """Which table its files feed, and how their records are read; None where they feed none."""
 
     auth: ClassVar[Mapping[str, Auth]]
     account: ClassVar[str]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from logferry.errors import InvalidRequestError, SubmitUncertainError
+from logferry.models.feed import Feed
 from logferry.models.job import Download, FileKind, Job, JobState, JobStatus
 from logferry.models.request import ExportRequest, Window
 from logferry.sources.base import Source, WindowRule, is_id
@@ -69,6 +70,21 @@ class IbmActivityTracker(Source):
     account = "space_id"
     permission = "ask for the developer role in the space"
     adoptable = False
+    feed = Feed(
+        "activity",
+        paths={
+            "event_time_text": ("eventTime",),
+            "event_time": ("eventTime",),
+            "action": ("action",),
+            "outcome": ("outcome",),
+            "severity": ("severity",),
+            "initiator_id": ("initiator.id",),
+            "initiator_name": ("initiator.name",),
+            "target_id": ("target.id",),
+            "target_name": ("target.name",),
+            "record": ("",),
+        },
+    )
 
     def download_hosts(self, base_url: str) -> tuple[str, ...]:
         """Events come from the endpoint itself."""

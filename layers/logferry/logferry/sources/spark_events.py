@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from logferry.errors import InvalidRequestError
+from logferry.models.feed import Feed
 from logferry.models.job import Download, FileKind, Job, JobState, JobStatus
 from logferry.sources import _spark as spark
 from logferry.sources.base import VendorLimits
@@ -53,6 +54,21 @@ class SparkEvents(spark.SparkJobs):
     auth: ClassVar = {"client_credentials": spark.CLIENT_CREDENTIALS, "bearer": spark.BEARER}
     permission = "ask for the permission to download events (Options, Event viewer)"
     limits = VendorLimits(bytes=262_144_000)
+    # The workbook's columns are documented nowhere: those that are known are typed, all are in `fields`.
+    feed = Feed(
+        "user_events",
+        headers={
+            "event_type": ("Event Type", "Event type"),
+            "event_time_text": ("Date", "Event Date", "Timestamp"),
+            "event_time": ("Date", "Event Date", "Timestamp"),
+            "user_name": ("User name", "User Name"),
+            "event_folder": ("Folder", "Folder name"),
+            "event_service": ("Service", "Service name"),
+            "version": ("Version",),
+            "details": ("Details",),
+        },
+        every_cell=True,
+    )
 
     def check_request(self, request: ExportRequest) -> None:
         """Refuse pages that cannot be."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,8 @@ from logferry.storage.bucket import delivering, delivery_error, find, http_statu
 from logferry.storage.keys import manifest_key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_s3 import S3Client
 
 SCHEMA: Final = "logferry.manifest/1"
@@ -39,6 +41,8 @@ class Manifest:
     export_id: str
     content_type: str
     objects: tuple[Landed, ...]
+    request: Mapping[str, Any] = field(default_factory=dict)
+    """The export's identity, as its manifest has it."""
 
     def is_current(self, s3: S3Client, bucket: str, owner: str | None = None) -> bool:
         """Check whether no other landing has taken this one's place. Raises DeliveryError."""
@@ -79,4 +83,6 @@ def _of(document: dict[str, Any], key: str, etag: str) -> Manifest:
     )
     if not landed or any(each.key.rpartition("/")[0] != folder for each in landed):
         raise ValueError("the objects of an export lie beside their manifest")
-    return Manifest(key, etag, str(document["export_id"]), str(document["content_type"]), landed)
+    request = document.get("request")
+    request = request if isinstance(request, dict) else {}
+    return Manifest(key, etag, str(document["export_id"]), str(document["content_type"]), landed, request)
