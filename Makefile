@@ -48,6 +48,7 @@ smoke: .venv ## one export and one dry run on a deployed stack (STACK=name INPUT
 lock: .venv ## compile the pinned requirements again from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(COMPILE) --group test pyproject.toml -o tests/requirements.txt
 	$(COMPILE) -c tests/requirements.txt pyproject.toml -o layers/logferry/requirements.txt
+	$(COMPILE) -c tests/requirements.txt --group tables -o layers/tables/requirements.txt
 	$(COMPILE) --group uv -o tests/requirements-uv.txt
 	$(COMPILE) --group sam -o tests/requirements-sam.txt
 	$(COMPILE) --group checkov -o tests/requirements-checkov.txt

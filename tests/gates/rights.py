@@ -85,6 +85,16 @@ EXPECTED: dict[str, set[str]] = {
         "states:StopExecution",
     },
     "ScheduleRole": {"sqs:SendMessage", "states:StartExecution"},
+    "TabulateRole": {
+        "dynamodb:GetItem",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "s3:PutObject",
+        "sqs:SendMessage",
+    },
     "UnpackRole": {
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",

@@ -1,4 +1,4 @@
-"""`python -m tests.sandbox`: run, vendor, coverage."""
+"""`python -m tests.sandbox`: run, vendor, query, coverage."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from logferry.ledger.table import Table
 from tests.sandbox.engine import Sandbox
 from tests.sandbox.run import Settings, run
 from tests.sandbox.show import ConsoleView
+from tests.sandbox.tables import query_state
 from tests.sandbox.vendor import serve
 from tests.sandbox.wanted import UsageError, Wanted
 
@@ -48,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--verbose", action="store_true", help="show what the functions log")
     vendor = verbs.add_parser("vendor", help="the emulated vendors over HTTPS, until interrupted")
     vendor.add_argument("--port", type=int, metavar="N", help="port of the API origin (default: a free one)")
+    ask = verbs.add_parser("query", help="SQL over the tables of what was landed with --state")
+    ask.add_argument(
+        "sql", metavar="SQL", help='such as "SELECT service, count(*) FROM calls GROUP BY service"'
+    )
+    ask.add_argument(
+        "--state", metavar="DIR", required=True, help="the folder that the exports were run with"
+    )
     cover = verbs.add_parser(
         "coverage", help="the coverage picture of a collection that was run with --state"
     )
@@ -73,6 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if chosen.verb == "vendor":
             serve(chosen.port)
+            return 0
+        if chosen.verb == "query":
+            print(query_state(Path(chosen.state), chosen.sql), end="")
             return 0
         return run_input(chosen) if chosen.verb == "run" else draw_coverage(chosen)
     except UsageError as error:

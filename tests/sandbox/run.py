@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from tests.sandbox import tables
 from tests.sandbox.engine import Sandbox
 from tests.sandbox.vendor import Vendors
 from tests.sandbox.wanted import UsageError, parse, read_text
@@ -43,6 +45,8 @@ class Result:
     notifications: list[dict[str, Any]]
     not_emulated: list[str]
     bodies: dict[str, bytes] = field(repr=False, default_factory=dict)
+    rows: str = ""
+    """What a query over the tables gives, as CSV."""
 
     @property
     def succeeded(self) -> bool:
@@ -88,11 +92,12 @@ class Settings:
 def run(wanted: Wanted, settings: Settings, view: View) -> Result:
     """Run an input; UsageError for a connection file or state folder that is of no use."""
     with ExitStack() as stack:
-        given: dict[str, Any] = {"speed": settings.speed}
+        given: dict[str, Any] = {"speed": settings.speed, "parameters": {"Tables": "ON"}}
         if settings.connection:
             secret = parse(settings.connection, read_text(settings.connection))
             given["connections"] = dict.fromkeys(wanted.connections, secret)
-            given |= surroundings()
+            outside = surroundings()
+            given |= {**outside, "parameters": given["parameters"] | outside["parameters"]}
         else:
             view.say("starting the emulated vendors")
             vendors = stack.enter_context(Vendors())
@@ -116,11 +121,30 @@ def run(wanted: Wanted, settings: Settings, view: View) -> Result:
             sandbox.stop(execution, error="Interrupted", cause="the person at the keyboard pressed Ctrl-C")
             outcome = execution.wait()
         sandbox.drain(120)
-        objects = sandbox.objects()
+        everything = sandbox.objects()
+        objects = [one for one in everything if not one.key.startswith(f"{tables.ROOT}/")]
         bodies = {one.key: sandbox.read(one.key) for one in objects if one.key.endswith(".json")}
         if settings.out:
-            copy(sandbox, objects, Path(settings.out))
-        return Result(outcome, objects, sandbox.notifications(), sandbox.not_emulated, bodies)
+            copy(sandbox, everything, Path(settings.out))
+        return Result(
+            outcome,
+            objects,
+            sandbox.notifications(),
+            sandbox.not_emulated,
+            bodies,
+            landed_rows(sandbox, everything),
+        )
+
+
+def landed_rows(sandbox: Sandbox, objects: list[StoredObject]) -> str:
+    """Ask the tables what landed: the rows of each source by service."""
+    made = [one for one in objects if one.key.startswith(f"{tables.ROOT}/")]
+    if not made:
+        return ""
+    with tempfile.TemporaryDirectory() as folder:
+        copy(sandbox, made, Path(folder))
+        named = made[0].key.split("/")[1]
+        return tables.query(Path(folder), tables.EXAMPLE.format(table=named))
 
 
 def surroundings() -> dict[str, Any]:

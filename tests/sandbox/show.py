@@ -126,15 +126,21 @@ class ConsoleView:
             self._title("Notification" + (f": {told['subject']}" if told["subject"] else ""))
             self.console.print(Text(str(told["email"] or "").rstrip()), soft_wrap=True)
             self._json(told["message"])
+        self._end(result)
+        self._title("Not emulated here")
+        for line in result.not_emulated:
+            self.console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+
+    def _end(self, result: Result) -> None:
+        if result.rows:
+            self._title("A query over the tables")
+            self.console.print(Text(result.rows.rstrip()), soft_wrap=True)
         if not result.succeeded:
             self._title(f"FAILED: {result.outcome.error}")
             self.console.print(Text(str(result.outcome.cause or "")), soft_wrap=True)
         elif result.outcome.output is not None:
             self._title("Output")
             self._json(result.outcome.output)
-        self._title("Not emulated here")
-        for line in result.not_emulated:
-            self.console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
 
     def _title(self, text: str) -> None:
         self.console.print(Text(f"\n{text}", style="bold"), soft_wrap=True)

@@ -55,6 +55,7 @@ CHOICES: dict[str, dict[str, str]] = {
     "locked and kept": {"ObjectLockMode": "COMPLIANCE", "TransitionDays": "30", "ExpirationDays": "3650"},
     "access logs": {"AccessLogBucketName": "their-logs", "NoncurrentDays": "90"},
     "unpacking": {"Unpack": "ON"},
+    "tables": {"Tables": "ON"},
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from logferry import runtime
-from logferry.errors import DeliveryError, InvalidRequestError
+from logferry.errors import InvalidRequestError
 from logferry.ledger.record import RecordState
 from logferry.models.request import digest
 from logferry.sources.registry import source_named
@@ -30,6 +30,10 @@ DAY: Final = re.compile(r"/date=(\d{4}-\d{2}-\d{2})/")
 
 class Nothing(Exception):  # noqa: N818 - no failure: an event that leads to no table
     """What an event names is not to be tabulated; the text says why."""
+
+
+class NotYet(Exception):  # noqa: N818 - no failure: the caller looks again
+    """The manifest is written just before the ledger says that it landed."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Landing:
 def find_landing(bucket: str, key: str) -> Landing:
     """Look what there is to tabulate: a manifest of our own, as the ledger has it.
 
-    Raises Nothing and DeliveryError.
+    Raises Nothing, NotYet and DeliveryError.
     """
     settings = runtime.settings()
     if bucket != settings.bucket:
@@ -90,16 +94,13 @@ def find_landing(bucket: str, key: str) -> Landing:
 
 
 def _landed(manifest: Manifest, request: ExportRequest) -> Mapping[str, Any]:
-    """Return the ledger's row where it names the manifest's versions. Raise Nothing and DeliveryError."""
+    """Return the ledger's row where it names the manifest's versions. Raise Nothing and NotYet."""
     record = runtime.ledger().read(request)
     if record is None:
         raise Nothing("the ledger does not know it")
     named = [(str(each["key"]), each.get("version_id")) for each in record.item.get("objects") or ()]
     if not record.landed or named != [(each.key, each.version_id) for each in manifest.objects]:
         if record.state is not RecordState.LANDED:
-            # The manifest is written just before the ledger says so.
-            raise DeliveryError(
-                f"the ledger does not say yet that {manifest.key} has landed; the next try looks again"
-            )
+            raise NotYet(f"the ledger does not say yet that {manifest.key} has landed")
         raise Nothing("the ledger names another version")
     return record.item

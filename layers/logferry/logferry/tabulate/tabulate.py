@@ -24,7 +24,7 @@ from logferry.storage.bucket import (
     owned_by,
 )
 from logferry.storage.writer import ObjectWriter
-from logferry.tabulate.landing import Nothing, find_landing
+from logferry.tabulate.landing import Nothing, NotYet, find_landing
 from logferry.tabulate.landing_rows import rows_of
 from logferry.tabulate.parquet import write_table
 from logferry.tabulate.rows import Counts, batched
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 READ_BYTES: Final = 256 * 1024
 SPARE_SECONDS: Final = 15.0
 TURNS: Final = 5
+PAUSES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Seconds to wait for the ledger, which follows the manifest at once; after a kill only a later try helps."""
 
 
 class Changed(Exception):  # noqa: N818 - no failure: the caller looks again
@@ -48,7 +50,10 @@ class Changed(Exception):  # noqa: N818 - no failure: the caller looks again
 
 
 def tabulate(
-    event: Mapping[str, Any], seconds: float, clock: Callable[[], float] = time.monotonic
+    event: Mapping[str, Any],
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
     """Bring the table in line with the manifest that an S3 `Object Created` event names, within `seconds`.
 
@@ -66,13 +71,26 @@ def tabulate(
 
     for _ in range(TURNS):
         try:
-            return Tabulating(find_landing(bucket, key), check).run()
+            return Tabulating(_wait_for_landing(bucket, key, sleep), check).run()
         except Nothing as nothing:
             log().info("nothing to tabulate", extra={"key": key, "reason": str(nothing)})
             return {"key": key, "table_key": None, "rows": 0, "row_errors": 0}
         except (Changed, AlreadyThere, Conflict) as change:
             log().info("looking again", extra={"key": key, "reason": type(change).__name__})
     raise DeliveryError(f"{key} changed {TURNS} times while it was tabulated: try again later")
+
+
+def _wait_for_landing(bucket: str, key: str, sleep: Callable[[float], None]) -> Landing:
+    """Find the landing; wait some seconds for the ledger. Raise Nothing and DeliveryError."""
+    for pause in PAUSES:
+        try:
+            return find_landing(bucket, key)
+        except NotYet:
+            sleep(pause)
+    try:
+        return find_landing(bucket, key)
+    except NotYet as early:
+        raise DeliveryError(f"{early}; the next try looks again") from early
 
 
 class Tabulating:
