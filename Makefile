@@ -11,7 +11,7 @@ RUN   := $(CLEAN) .venv/bin/python -m
 GATES := $(RUN) tests.gates
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types unit bench test-browser smoke lock clean .venv tools
+.PHONY: help demo test lint format types unit bench test-browser smoke tabulate lock clean .venv tools
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,10 @@ test-browser: .venv ## draw the coverage picture in a headless Chromium
 smoke: .venv ## one export and one dry run on a deployed stack (STACK=name INPUT=my-export.json; your AWS credentials)
 	@test -n "$(STACK)" || { echo "say which stack: make smoke STACK=name INPUT=my-export.json"; exit 2; }
 	@.venv/bin/python -m tests.smoke $(STACK) $(if $(filter-out file,$(origin INPUT)),--input $(INPUT))
+
+tabulate: .venv ## make tables of what landed before Tables=ON (STACK=name; your AWS credentials)
+	@test -n "$(STACK)" || { echo "say which stack: make tabulate STACK=name"; exit 2; }
+	@.venv/bin/python -m tests.smoke.tabulate $(STACK)
 
 lock: .venv ## compile the pinned requirements again from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(COMPILE) --group test pyproject.toml -o tests/requirements.txt
