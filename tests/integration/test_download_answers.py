@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         (204, "X: 1", SourceUnavailableError),
         (304, "X: 1", SourceUnavailableError),
         (200, "Content-Encoding: gzip", CorruptDownloadError),
+        (200, "Content-Encoding: aws-chunked, zstd", CorruptDownloadError),
         (200, "Content-Encoding: identity, br", CorruptDownloadError),
         (200, "Transfer-Encoding: gzip, chunked", CorruptDownloadError),
     ],
@@ -177,3 +178,13 @@ def test_a_proxy_that_cannot_be_is_a_configuration_error(
 
     with pytest.raises(ConnectionConfigError, match="HTTPS_PROXY"):
         client.open()
+
+
+@pytest.mark.parametrize("word", ["utf-8", "aws-chunked", "binary", "none", "identity", "UTF-8, aws-chunked"])
+def test_a_content_encoding_that_is_no_coding_is_the_file(client: Client, word: str) -> None:
+    def answer(wire: Wire) -> None:
+        wire.head(200, f"Content-Encoding: {word}", "Content-Length: 4")
+        wire.send(b"file")
+
+    client.server.answer = answer
+    assert client.fetch() == b"file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -211,3 +212,24 @@ def test_a_secret_of_three_characters_is_none() -> None:
     # Given an empty secret and a very short one
     # When they are to be hidden, Then the text is not taken apart
     assert redact("a cat sat", secrets=["", "a", "cat"]) == "a cat sat"
+
+
+@pytest.mark.parametrize(
+    ("secret", "shown"),
+    [
+        (" my  secret ", "it is my secret"),
+        ("  padded-secret  ", "it is padded-secret!"),
+        ('a<b>"c&d', "it is a&lt;b&gt;&quot;c&amp;d"),
+        ("a'b&c+d", "it is a&#39;b&amp;amp;c%2Bd"),
+        ("correct horse battery", "cut at correct horse ba"),
+        ("correct horse battery", "cut at correct%20horse%2"),
+    ],
+)
+def test_a_secret_is_not_shown_with_other_blanks_escaped_for_html_or_cut(secret: str, shown: str) -> None:
+    assert redact(shown, secrets=[secret]).rstrip("!%2") in ("it is ***", "cut at ***")
+
+
+def test_the_longest_secrets_cost_little() -> None:
+    began = time.process_time()
+    redact("a" * 16_384, secrets=["a" * 16_384 + "b", "ab" * 8_000])
+    assert time.process_time() - began < 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from html import unescape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,6 +57,19 @@ PLAIN = re.compile(
         | [0-9]{1,8}T[0-9]{2,6}Z?                  # a time""",
     re.VERBOSE,
 )
+SPELLING = re.compile(
+    r"""  (?P<percent>%(?:25)*[0-9A-Fa-f]{2})
+        | (?P<json>\\+u[dD][89abAB][0-9A-Fa-f]{2}\\+u[dD][c-fC-F][0-9A-Fa-f]{2} | \\+u[0-9A-Fa-f]{4})
+        | (?P<html>&(?:amp;)*(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});)
+        | (?P<dropped>\\+ | (?:%[0-9A-Fa-f]? | &[\#A-Za-z0-9]{0,8})\Z)
+        | \s+ | .""",
+    re.VERBOSE | re.DOTALL,
+)
+"""The ways to write a character; at the end of a text half of one, which says nothing."""
+JSON_UNIT = re.compile("u([0-9A-Fa-f]{4})")
+AMPERSANDS = re.compile("&(?:amp;)+")
+BACKSLASH = 0x5C
+SAME = {**dict.fromkeys(b"\t\n\v\f\r+ ", " "), ord("-"): " ", ord("_"): "/"}
 HIDDEN = re.compile("[\0-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """Control and format characters, and halves of surrogate pairs, which no log can be encoded with."""
 
@@ -66,9 +80,9 @@ def redact(text: str, limit: int = 1024, secrets: Iterable[str] = ()) -> str:
     Of a URL scheme and host remain. `secrets` go in clear, percent-encoded and inside any base64.
     """
     if len(text) > LOOKED_AT:
-        text = re.sub(r"\S{1,16384}\Z", "", text[:LOOKED_AT]) + MORE  # half a secret may not look like one
-    for pattern in map(_forms, secrets):
-        text = pattern.sub(GONE, text)
+        text = without_secrets(text[:LOOKED_AT], secrets)
+        text = re.sub(r"\S{1,16384}\Z", "", text) + MORE  # half a credential may not look like one
+    text = without_secrets(text, secrets)
     text = URL.sub(_origin, text)
     text = RELATIVE_URL.sub(rf"\1{MORE}", text)
     text = QUERY.sub(f"?{MORE}", text)
@@ -98,20 +112,89 @@ def _opaque(run: re.Match[str]) -> str:
     return run.group() if all(PLAIN.fullmatch(piece) for piece in pieces) else GONE
 
 
-def _forms(secret: str) -> re.Pattern[str]:
-    """Match a secret in clear and percent-encoded, escaped in JSON, and at any place inside base64."""
-    if len(secret) < SHORTEST_SECRET:
-        return re.compile(r"(?!)")
-    forms = ["".join(map(_character, secret))]
-    forms += ["".join(map(_base64_character, core)) for core in _base64_cores(secret.encode())]
-    return re.compile("|".join(forms))
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` without given secrets, however they are spelled there; in linear time.
+
+    In clear, percent-encoded, escaped in JSON or HTML, with other blanks, at any place inside base64; and the
+    beginning of one at the end of the text, which somebody may have cut.
+    """
+    plain, places = _spell(text)
+    found: list[tuple[int, int]] = []
+    for secret in secrets:
+        for form in _forms(secret):
+            found += _occurrences(plain, form)
+    parts, end = [], 0
+    for first, last in sorted(found):
+        # Behind the last character half an escape may stand, which is part of it.
+        start, stop = places[first][0], len(text) if last == len(plain) else places[last - 1][1]
+        if start >= end:
+            parts += [text[end:start], GONE]
+        end = max(end, stop)
+    return "".join([*parts, text[end:]])
 
 
-def _character(character: str) -> str:
-    encoded = "".join(f"%(?:25)*(?i:{byte:02x})" for byte in character.encode(errors="surrogatepass"))
-    escaped = f"\\\\{{1,3}}u(?i:{ord(character):04x})"
-    space = r"|\+" if character == " " else ""
-    return rf"(?:\\{{0,3}}{re.escape(character)}|{encoded}|{escaped}{space})"
+def _occurrences(plain: str, form: str) -> Iterator[tuple[int, int]]:
+    at = plain.find(form)
+    while at >= 0:
+        yield at, at + len(form)
+        at = plain.find(form, at + len(form))
+    for length in range(min(len(form) - 1, len(plain)), SHORTEST_SECRET - 1, -1):
+        if plain.endswith(form[:length]):
+            yield len(plain) - length, len(plain)
+            return
+
+
+def _spell(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Spell a text in one way, as UTF-8 with a character a byte, and give the place in it of each character.
+
+    Escapes are what they stand for, blanks and plus signs in a row are one blank, backslashes are dropped;
+    both base64 alphabets become one.
+    """
+    plain: list[str] = []
+    places: list[tuple[int, int]] = []
+    for match in SPELLING.finditer(text):
+        for byte in _bytes_of(match):
+            if byte == BACKSLASH:
+                continue
+            character = SAME.get(byte, chr(byte))
+            if character == " " and plain and plain[-1] == " ":
+                places[-1] = (places[-1][0], match.end())
+                continue
+            plain.append(character)
+            places.append(match.span())
+    return "".join(plain), places
+
+
+def _bytes_of(match: re.Match[str]) -> bytes:
+    whole = match.group()
+    match match.lastgroup:
+        case "percent":
+            return bytes.fromhex(whole[-2:])
+        case "json":
+            units = [int(unit, 16) for unit in JSON_UNIT.findall(whole)]
+            pair = b"".join(unit.to_bytes(2, "little") for unit in units).decode("utf-16-le", "surrogatepass")
+            return pair.encode(errors="surrogatepass")
+        case "html":
+            return unescape(AMPERSANDS.sub("&", whole)).encode(errors="surrogatepass")
+        case "dropped":
+            return b""
+    return whole.encode(errors="surrogatepass")
+
+
+def _forms(secret: str) -> set[str]:
+    """Return what a secret is once spelled: in clear, and inside base64, aligned in all three ways."""
+    if len(secret.strip()) < SHORTEST_SECRET:
+        return set()
+    clear = _whole(secret)
+    forms = {clear}
+    for raw in {secret, secret.strip()}:
+        forms |= {_whole(core) for core in _base64_cores(raw.encode(errors="surrogatepass"))}
+    return {form for form in forms if len(form) >= SHORTEST_SECRET}
+
+
+def _whole(secret: str) -> str:
+    """Spell what was not cut: a character behind it keeps its own end from being taken for half an escape."""
+    return _spell(f"{secret}\0")[0][:-1].strip()
 
 
 def _base64_cores(secret: bytes) -> Iterator[str]:
@@ -119,8 +202,3 @@ def _base64_cores(secret: bytes) -> Iterator[str]:
     for before in range(3):
         encoded = b64encode(bytes(before) + secret).decode()
         yield encoded[-(-8 * before // 6) : 8 * (before + len(secret)) // 6]
-
-
-def _base64_character(character: str) -> str:
-    """Match a character of either base64 alphabet."""
-    return {"+": r"(?:[+-]|%2[Bb])", "/": r"(?:\\?/|_|%2[Ff])"}.get(character, character)

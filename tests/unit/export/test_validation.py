@@ -24,7 +24,8 @@ GOOD: dict[str, Any] = {
     "window": WINDOW,
     "filters": {},
 }
-CALL = {"source": "spark-call", "connection": "acme-uat", "target": {"call_id": "a"}}
+CALL_ID = "329700e6-0850-40cf-b61e-310c2f756b73"
+CALL = {"source": "spark-call", "connection": "acme-uat", "target": {"call_id": CALL_ID}}
 EVENTS = {"source": "spark-events", "connection": "acme-uat", "window": WINDOW}
 IBM = {"source": "ibm-activity-tracker", "connection": "ibm", "window": WINDOW}
 
@@ -97,11 +98,11 @@ WRONG: list[tuple[Any, str]] = [
     ({**IBM, "target": {"account_level": 1}}, "target.account_level: input should be a valid boolean"),
     ({**IBM, "target": {"account_level": "true"}}, "target.account_level"),
     ({**CALL, "target": {}}, "target.call_id: is required"),
-    ({**CALL, "target": {"call_id": "a", "index": -1}}, "target.index: must be 0 or more"),
-    ({**CALL, "target": {"call_id": "a", "index": "1"}}, "target.index: input should be a valid integer"),
-    ({**CALL, "target": {"call_id": "a", "index": 1.5}}, "target.index"),
-    ({**CALL, "target": {"call_id": "a", "index": True}}, "target.index"),
-    ({**CALL, "target": {"call_id": "a", "index": 10**30}}, "target.index: is too large a number"),
+    ({**CALL, "target": {"call_id": CALL_ID, "index": -1}}, "target.index: must be 0 or more"),
+    ({**CALL, "target": {"call_id": CALL_ID, "index": "1"}}, "target.index: input should be a valid integer"),
+    ({**CALL, "target": {"call_id": CALL_ID, "index": 1.5}}, "target.index"),
+    ({**CALL, "target": {"call_id": CALL_ID, "index": True}}, "target.index"),
+    ({**CALL, "target": {"call_id": CALL_ID, "index": 10**30}}, "target.index: is too large a number"),
     ({**CALL, "target": {"call_id": ["a"]}}, "target.call_id: input should be a valid string"),
     # window
     (without("window"), "window: is required, like"),
@@ -176,8 +177,8 @@ def test_what_is_wrong_is_said_with_what_would_be_right(document: Any, said: str
         {**GOOD, "$schema": "../export.schema.json", "refresh": True},
         {**GOOD, "$schema": {"any": "thing"}},
         {**CALL, "window": None},
-        {**CALL, "target": {"call_id": "a/b?c#d", "index": 0}},
-        {**CALL, "target": {"call_id": "x" * 1000, "index": 2**62}},
+        {**CALL, "target": {"call_id": CALL_ID, "index": 0}},
+        {**CALL, "target": {"call_id": CALL_ID, "index": 2**62}},
         {**EVENTS, "filters": {"event_types": ["PublishEngine"], "page_size": 100_000}},
         target(folder="Mötör / Flotte %2F ..", service="a..b"),
         filters(call_ids=[], has_errors=None),

@@ -509,9 +509,67 @@ def test_no_module_but_the_sources_knows_a_vendor() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [{}, [], {"response_data": {"job_id": None}}, {"response_data": {"job_id": 17}}]
+    "document", [{}, [], {"response_data": {"job_id": None}}, {"response_data": {"job_id": 1.5}}]
 )
 def test_a_submit_whose_reply_names_no_job_is_uncertain(document: Any) -> None:
     source = source_named("spark-log-csv")
     request, line = job_of(source).request, api_of(source)
     assert isinstance(answered(of(document), lambda: source.submit(request, line)), SubmitUncertainError)
+
+
+@pytest.mark.parametrize(
+    "job_id", ["a b", "a/b", "a?b", "..", "ü", "x" * 513, True, "hush-hush", "not-hush-hush", ""]
+)
+def test_a_job_is_named_in_unreserved_characters_and_after_no_secret(job_id: Any) -> None:
+    source = source_named("spark-log-csv")
+    request, line = job_of(source).request, api_of(source, "bearer")
+    reply = of({"response_data": {"job_id": job_id}})
+    assert isinstance(answered(reply, lambda: source.submit(request, line)), SubmitUncertainError)
+
+
+def test_a_job_id_that_is_a_number_is_its_digits() -> None:
+    source = source_named("spark-log-csv")
+    request, line = job_of(source).request, api_of(source)
+    job = answered(
+        of({"response_data": {"job_id": 12345678901234567890}}), lambda: source.submit(request, line)
+    )
+    assert isinstance(job, Job)
+    assert job.id == "12345678901234567890"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["Timed Out", "timed-out", "TIMED_OUT", "timeout", "Expired", " terminated ", "FAULTED"],
+)
+def test_final_words_fail_the_job_however_they_are_spelled(word: str) -> None:
+    for name, document in (
+        ("spark-log-csv", {"response_data": {"progress": 10, "status": word}}),
+        ("spark-events", {"status": word, "outputs": {}}),
+    ):
+        source = source_named(name)
+        status = answered(of(document), lambda source=source: source.poll(job_of(source), api_of(source)))
+        assert isinstance(status, JobStatus)
+        assert status.state is JobState.FAILED
+
+
+def test_an_unknown_word_goes_on_and_is_named() -> None:
+    source = source_named("spark-events")
+    status = answered(of({"status": "Dreaming"}), lambda: source.poll(job_of(source), api_of(source)))
+    assert status == JobStatus(JobState.RUNNING, unknown="Dreaming")
+
+
+def test_a_job_of_too_many_files_is_refused() -> None:
+    source = source_named("spark-events")
+    files = [{"file": f"https://a.coherent.global/{number}"} for number in range(101)]
+    document = {"status": "Success", "outputs": {"files": files}}
+    refused = answered(of(document), lambda: source.poll(job_of(source), api_of(source)))
+    assert isinstance(refused, InvalidRequestError)
+    assert "101 files" in str(refused)
+
+
+@pytest.mark.parametrize("call_id", ["../x", "1", "329700e6-0850-40cf-b61e-310c2f756b73.manifest"])
+def test_a_call_id_is_a_uuid(call_id: str) -> None:
+    example = json.loads((ROOT / "statemachine" / "examples" / "spark-call.json").read_text())
+    example["target"]["call_id"] = call_id
+    with pytest.raises(InvalidRequestError, match=r"target\.call_id"):
+        export_request(example)

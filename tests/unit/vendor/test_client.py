@@ -38,7 +38,9 @@ class World:
     sent: list[tuple[str, str, dict[str, str], bytes | None]] = field(default_factory=list)
     token: str = HUSH
 
-    def send(self, method: str, url: str, *, headers: dict[str, str], body: bytes | None = None) -> Reply:
+    def send(
+        self, method: str, url: str, *, headers: dict[str, str], body: bytes | None = None, **_: int
+    ) -> Reply:
         self.sent.append((method, url, headers, body))
         reply = self.replies.pop(0)
         if isinstance(reply, Exception):

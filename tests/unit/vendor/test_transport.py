@@ -109,7 +109,7 @@ def test_a_connection_that_ends_without_a_reply_was_sent(reset: bool) -> None:  
 
 
 def test_a_reply_that_never_comes_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(http, "EXCHANGE_SECONDS", 0.05)
     with raw(None) as (url, _):
         error = unanswered(url)
     assert (error.sent, str(error)) == (True, "it did not answer in time")
@@ -231,3 +231,57 @@ def test_other_replies_ask_for_none(status: int, headers: dict[str, str]) -> Non
 )
 def test_trouble_is_told_from_refusal(*, status: int, trouble: bool) -> None:
     assert Reply(status, {}, b"").unavailable is trouble
+
+
+# ---- hints, lengths, time
+
+
+@pytest.mark.parametrize(
+    "hint", [b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", b"HTTP/1.1 199 X\r\n\r\n"]
+)
+def test_hints_before_the_answer_are_passed_over(hint: bytes) -> None:
+    with raw(
+        b"HTTP/1.1 100 Continue\r\n\r\n" + hint * 3 + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    ) as (url, _):
+        answer = send("POST", url, headers={}, body=b"{}")
+    assert (answer.status, answer.body) == (200, b"{}")
+
+
+def test_two_lengths_are_the_replys_fault_and_the_post_was_sent() -> None:
+    with raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n{}   ") as (url, _):
+        assert unanswered(url).sent
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
+)
+def test_an_exchange_has_one_deadline_however_it_trickles(head: bytes) -> None:
+    # Given a vendor that sends on and on, and a clock that goes on by 20 seconds a look
+    moments = iter(range(0, 10**6, 20))
+    with raw(head + b"X: 1\r\n" * 4) as (url, _), pytest.raises(UnansweredError) as error:
+        send("POST", url, headers={}, body=b"{}", clock=lambda: float(next(moments)))
+    # Then it is given up as one that was sent
+    assert error.value.sent
+
+
+def test_continue_without_end_ends_at_the_deadline() -> None:
+    moments = iter(range(0, 10**6, 20))
+    answer = b"HTTP/1.1 100 Continue\r\n\r\n" * 4000
+    with raw(answer) as (url, _), pytest.raises(UnansweredError, match="in time"):
+        send("POST", url, headers={}, body=b"{}", clock=lambda: float(next(moments)))
+
+
+def test_a_small_reply_is_enough_for_a_state() -> None:
+    with (
+        raw(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 1_048_577) as (url, _),
+        pytest.raises(UnansweredError, match="1 MiB"),
+    ):
+        send("GET", url, headers={}, limit=http.SMALL_REPLY_BYTES)
+
+
+def test_millions_of_values_are_not_read() -> None:
+    with pytest.raises(NotJsonError):
+        Reply(200, {}, b"[" + b"[]," * 1_500_000 + b"1]").json()
+    # And one long text with as many commas is
+    text = "," * 1_500_000
+    assert Reply(200, {}, json.dumps([text]).encode()).json() == [text]

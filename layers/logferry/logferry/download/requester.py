@@ -32,6 +32,15 @@ HINTS = range(102, 200)
 
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 
+CODINGS = {
+    *("aes128gcm", "br", "bzip2", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "lz4", "lzma"),
+    *("pack200-gzip", "snappy", "x-bzip2", "x-compress", "x-deflate", "x-gzip", "xz", "zstd"),
+}
+"""The content codings that IANA lists, and those in use beside them. Any other word says nothing of the
+bytes: storages hand back `utf-8`, `aws-chunked`, `binary` or `none` as they were stored."""
+
+GZIP_CODINGS = {"gzip", "x-gzip"}
+
 EXPIRED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
 SIGNATURE_REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED)
@@ -161,7 +170,7 @@ class Requester:
         reply = Reply(status, dict(response.getheaders()), b"")
         reply.check_patience(self.now())
         if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-            _refuse_encoding(response, host)
+            _refuse_encoding(response, host, gzipped=self.download.gzipped)
         elif status in EXPIRED or (status in SIGNATURE_REFUSED and not known):
             raise UrlExpired(status)
         elif status == HTTPStatus.UNAUTHORIZED:
@@ -180,8 +189,12 @@ class Requester:
             raise SourceUnavailableError(f"{host} answered the download {status}; Logferry retries")
 
 
-def _refuse_encoding(response: HTTPResponse, host: str) -> None:
-    content, transfer = response.getheader("Content-Encoding"), response.getheader("Transfer-Encoding")
-    if (content or "identity").strip().lower() != "identity" or (transfer or "chunked").lower() != "chunked":
+def _refuse_encoding(response: HTTPResponse, host: str, *, gzipped: bool) -> None:
+    """Refuse a body that was encoded on its way; `gzip` on a file that is itself gzip names the file."""
+    words = (response.getheader("Content-Encoding") or "").lower().split(",")
+    codings = [word.strip() for word in words if word.strip() in CODINGS]
+    own = gzipped and len(codings) == 1 and codings[0] in GZIP_CODINGS
+    transfer = response.getheader("Transfer-Encoding")
+    if (codings and not own) or (transfer or "chunked").lower() != "chunked":
         # Decoded or not, its length and its end prove nothing.
         raise CorruptDownloadError(f"{host} sent an encoded body, although none was accepted")

@@ -28,10 +28,13 @@ def final_key(source: Source, request: ExportRequest, row: ExportRecord, place: 
     return object_key(request, source.folder(request), source.kind.extension, place)
 
 
-def open_api(source: Source, request: ExportRequest) -> Api:
-    """Load the connection of a request. Raises ConnectionConfigError, before anything is sent."""
+def open_api(source: Source, request: ExportRequest, *, awaiting: bool = False) -> Api:
+    """Load the connection of a request. Raises ConnectionConfigError, before anything is sent.
+
+    `awaiting`: its job is awaited, so that a redirect raises MalformedReplyError.
+    """
     access = Access(request.connection, source.rules, runtime.secret, runtime.tokens())
-    return Api(access, source.permission)
+    return Api(access, source.permission, awaiting=awaiting)
 
 
 def read_event(event: Mapping[str, object]) -> tuple[Source, ExportRequest]:

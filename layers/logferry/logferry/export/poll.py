@@ -16,6 +16,7 @@ from logferry.ledger.record import ExportRecord, RecordState
 from logferry.ledger.table import FencedError
 from logferry.models.job import Job, JobState, JobStatus
 from logferry.telemetry import MetricUnit, log, measure
+from logferry.vendor.client import MalformedReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,9 @@ def check(event: Mapping[str, Any]) -> dict[str, Any]:
     since = datetime.fromisoformat(state.submitted_at or state.deadline)
     elapsed = age(since, runtime.ledger().now())
     try:
-        status = source.poll(job, open_api(source, request))
+        status = source.poll(job, open_api(source, request, awaiting=True))
+    except MalformedReplyError as malformed_reply:
+        status = JobStatus(JobState.MALFORMED, message=str(malformed_reply))
     except Throttled as throttled:
         # A reply all the same, but nothing about the job; the wait is the vendor's own.
         waiting = wait_as_told(state, throttled, source.name)
@@ -50,12 +53,20 @@ def check(event: Mapping[str, Any]) -> dict[str, Any]:
             )
         status = JobStatus(JobState.RUNNING)
     log().info("status", extra={"job_id": job.id, "job_state": status.state, "progress": status.progress})
+    if status.unknown and not state.unknown:
+        log().warning("unknown", extra={"job_id": job.id, "word": status.unknown})
     if status.state is JobState.FAILED:
         raise ExportFailedError(f"the vendor says that job {job.id} failed: {status.message}")
     malformed = state.malformed + 1 if status.state is JobState.MALFORMED else 0
     if malformed >= MALFORMED_LIMIT:
         raise ExportFailedError(f"{malformed} replies in a row about job {job.id}: {status.message}")
-    state = replace(state, malformed=malformed, state=Step.RUNNING)
+    state = replace(
+        state,
+        malformed=malformed,
+        state=Step.RUNNING,
+        throttles=0,
+        unknown=state.unknown or bool(status.unknown),
+    )
     if status.state is JobState.READY:
         # The job was ready at some moment since the poll before: it was noticed at most so late.
         late = elapsed - (state.elapsed or 0.0)

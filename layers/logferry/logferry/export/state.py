@@ -47,6 +47,10 @@ class ExportState:
     polls: int = 0
     waits: int = 0
     malformed: int = 0
+    throttles: int = 0
+    """How often in a row the vendor asked for patience."""
+    unknown: bool = False
+    """Whether a word of the vendor's that nobody knows was logged."""
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> ExportState:

@@ -47,6 +47,8 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
     request = export_request(event["request"])
     source = source_named(request.source)
     settings, ledger = runtime.settings(), runtime.ledger()
+    if request.window and request.window.start > ledger.now():
+        raise InvalidRequestError("window.start: lies in the future; ask again once the window is over")
     adoptable_for = settings.adoptable_for if source.adoptable else timedelta()
     claim = Claim(ledger, request, event["execution"], runtime.execution_runs, adoptable_for)
     verdict, row = claim.settle()

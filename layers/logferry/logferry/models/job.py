@@ -63,6 +63,8 @@ class JobStatus:
     state: JobState
     progress: float | None = None
     message: str | None = None
+    unknown: str | None = None
+    """The vendor's word for the state where nobody knows it."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,5 @@ class Download:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     content: bytes | None = field(default=None, repr=False)
     file_hash: str | None = None
+    gzipped: bool = False
+    """Whether the file is itself gzip: `Content-Encoding: gzip` then names the file, and no coding of it."""

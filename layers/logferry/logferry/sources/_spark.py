@@ -6,6 +6,7 @@ Pages: https://docs.coherent.global/spark-apis/api-call-history-apis and …/eve
 from __future__ import annotations
 
 import math
+import re
 from abc import abstractmethod
 from datetime import UTC, timedelta
 from http import HTTPStatus
@@ -14,8 +15,9 @@ from urllib.parse import quote, urlsplit
 
 from logferry.errors import SourceUnavailableError, SubmitUncertainError
 from logferry.models.job import Job, JobState, JobStatus
-from logferry.sources.base import Source, is_id
+from logferry.sources.base import Source, id_of
 from logferry.vendor.connection import Auth, TokenRequest
+from logferry.vendor.transport import SMALL_REPLY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +33,35 @@ DOMAIN = ".coherent.global"
 DONE = 100
 """The progress of a job that is done."""
 
-FAILED = {"failed", "failure", "error", "errored", "cancelled", "canceled", "aborted", "rejected"}
-"""Status words of jobs that will give nothing; only "Success" is documented, these are its siblings'."""
+FAILED = {
+    *("failed", "failure", "error", "errored", "cancelled", "canceled", "aborted", "rejected"),
+    *("timedout", "timeout", "expired", "terminated", "faulted"),
+}
+"""Status words of jobs that will give nothing, as `plain_word` writes them; only "Success" is documented,
+these are its siblings'."""
+
+READY = {"success", "succeeded", "successful", "completed", "complete", "closed", "done", "finished", "ready"}
+
+PENDING = {
+    *(
+        "",
+        "null",
+        "none",
+        "ok",
+        "accepted",
+        "created",
+        "pending",
+        "queued",
+        "waiting",
+        "scheduled",
+        "submitted",
+    ),
+    *("started", "running", "processing", "inprogress", "active", "open", "new", "initializing"),
+    "retrying",
+}
+"""Status words of jobs that go on; one that is in none of the three lists is logged as unknown."""
+
+NO_LETTERS = re.compile(r"[\W_]+")
 
 
 def moment(time: datetime, *, later: bool = False) -> str:
@@ -106,15 +135,16 @@ class SparkJobs(SparkSource):
 
     def ask(self, job: Job, api: Api) -> Reply | None:
         """Ask for the job; None where the vendor does not know it."""
-        reply = api.call("GET", self.status_url(job, api))
+        reply = api.call("GET", self.status_url(job, api), limit=SMALL_REPLY_BYTES)
         return None if reply.status == HTTPStatus.NOT_FOUND else reply
 
 
 def job_of(job_id: Any, request: ExportRequest, reply: Reply, api: Api) -> Job:
     """Return the job that a reply to a submit names; SubmitUncertainError where it names none."""
-    if not is_id(job_id):
+    named = id_of(job_id)
+    if named is None or api.holds_secret(named):
         raise SubmitUncertainError(f"the reply to the submit names no job: {api.redact(reply.text)}")
-    return Job(job_id, request)
+    return Job(named, request)
 
 
 def permission(name: str) -> str:
@@ -155,9 +185,29 @@ def failure_of(document: dict[str, Any]) -> str | None:
     """Find what a reply says of a failure; None where it tells of none. A null `status` says nothing."""
     words = failure_words(document.get("error")) or failure_words(document.get("last_error_message"))
     status = document.get("status")
-    if words is None and isinstance(status, str) and status.strip().lower() in FAILED:
+    if words is None and isinstance(status, str) and plain_word(status) in FAILED:
         return f"status {status.strip()}"
     return words
+
+
+def plain_word(status: str) -> str:
+    """Write a status word without blanks, dashes and capitals: "Timed-Out" is `timedout`."""
+    return NO_LETTERS.sub("", status).lower()
+
+
+def unknown_word(*documents: Any) -> str | None:
+    """Return the first status word that is in none of our lists; the job counts as RUNNING all the same."""
+    for document in documents:
+        status = document.get("status") if isinstance(document, dict) else None
+        if isinstance(status, str) and plain_word(status) not in FAILED | READY | PENDING:
+            return status
+    return None
+
+
+def running(api: Api, progress: float | None, *documents: Any) -> JobStatus:
+    """Return that the job goes on, with a status word that nobody knows."""
+    unknown = unknown_word(*documents)
+    return JobStatus(JobState.RUNNING, progress, unknown=None if unknown is None else api.redact(unknown))
 
 
 def url_of(value: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from logferry.errors import InvalidRequestError
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from logferry.vendor.client import Api
 
 
+UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
 class SparkCall(spark.SparkSource):
     """A call's record: no window, no job at the vendor, nothing to wait for."""
 
@@ -21,7 +25,11 @@ class SparkCall(spark.SparkSource):
     permission = spark.permission("Spark.DownloadAPILog.json")
 
     def check_request(self, request: ExportRequest) -> None:
-        """Refuse a negative index."""
+        """Refuse a call id that is no UUID, and an index that is none."""
+        if not UUID.fullmatch(str(request.target["call_id"])):
+            raise InvalidRequestError(
+                'target.call_id: must be a UUID like "329700e6-0850-40cf-b61e-310c2f756b73"'
+            )
         if request.target.get("index", 0) < 0:
             raise InvalidRequestError("target.index: must be 0 or more: the place of the record in its call")
 

@@ -104,7 +104,7 @@ class SparkLog(spark.SparkJobs):
         done = progress is None or progress >= spark.DONE
         if done and spark.url_of(data.get("download_url")):
             return JobStatus(JobState.READY, progress)
-        return JobStatus(JobState.RUNNING, progress)
+        return spark.running(api, progress, document, data)
 
 
 def _unknown(request: ExportRequest) -> str:

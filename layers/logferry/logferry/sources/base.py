@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from logferry.models.request import ExportRequest, Window
 from logferry.vendor.connection import Rules
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 LONGEST_ID = 512
 """Characters of a job's id, which travels in the state machine's state: they are UUIDs."""
+
+
+LONGEST_NUMBER = 40
+"""Digits of a job's id that is a number: no vendor counts further."""
+
+ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{LONGEST_ID}}}")
 
 
 @dataclass(frozen=True)
@@ -127,15 +134,15 @@ class Source(ABC):
         """Free what the vendor holds for the job. Called after success and failure, perhaps twice."""
 
 
-def is_id(value: Any) -> TypeGuard[str]:
-    """Check whether a reply's value can name a job: in a URL, in a header and in the state."""
-    return (
-        isinstance(value, str)
-        and 0 < len(value) <= LONGEST_ID
-        and value.isascii()
-        and value.isprintable()
-        and value not in {".", ".."}
-    )
+def id_of(value: Any) -> str | None:
+    """Return what a reply's value names a job by: in a URL, a header and the state; None where it cannot.
+
+    A number is its digits. Unreserved characters of URLs only, RFC 3986, 2.3.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**LONGEST_NUMBER:
+        value = str(value)
+    named = isinstance(value, str) and ID.fullmatch(value) and value not in {".", ".."}
+    return value if named else None
 
 
 def _given(values: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from logferry.errors import InvalidRequestError, SubmitUncertainError
 from logferry.models.feed import Feed
 from logferry.models.job import Download, FileKind, Job, JobState, JobStatus
 from logferry.models.request import ExportRequest, Window
-from logferry.sources.base import Source, WindowRule, is_id
+from logferry.sources.base import Source, WindowRule, id_of
 from logferry.vendor.connection import Auth, TokenRequest
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ class IbmActivityTracker(Source):
         }
         missing = f"connection: {api.access.connection.host} has no /v3/sessions; check base_url"
         reply = api.call("POST", api.url("v3", "sessions"), document=document, submit=True, missing=missing)
-        session = (reply.object() or {}).get("id")
-        if not is_id(session):
+        session = id_of((reply.object() or {}).get("id"))
+        if session is None or api.holds_secret(session):
             raise SubmitUncertainError(f"the reply to the submit names no session: {api.redact(reply.text)}")
         return Job(session, request, JobState.READY)
 
@@ -122,7 +122,7 @@ class IbmActivityTracker(Source):
         """Return the stream of the session."""
         headers = {"SESSIONID": job.id}
         url = api.url("v3", "events", "download")
-        yield Download(url=url, headers=headers)
+        yield Download(url=url, headers=headers, gzipped=True)
 
     def delete(self, job: Job, api: Api) -> None:
         """Delete the session; one that is gone (404) is just as well."""

@@ -27,7 +27,8 @@ PAGE_SIZE = 100_000
 """Whether the file is cut at `page_size` rows is unknown: the largest page seen in a tenant's limits is
 asked for, and a file of just that many rows is called suspect."""
 
-READY = {"success", "succeeded", "completed", "complete", "closed", "done"}
+MOST_FILES = 100
+"""Files of one job: each is as large as the vendor makes any, and all are named in the export's output."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,12 @@ class SparkEvents(spark.SparkJobs):
             return JobStatus(JobState.FAILED, message=api.redact(failure))
         progress = spark.progress_of(document.get("progress"))
         status = document.get("status")
-        ready = isinstance(status, str) and status.strip().lower() in READY
+        ready = isinstance(status, str) and spark.plain_word(status) in spark.READY
         if ready and _files(document):
             return JobStatus(JobState.READY, progress)
         if not document.keys() & {"status", "outputs", "progress"}:
             return spark.malformed(api, reply)
-        return JobStatus(JobState.RUNNING, progress)
+        return spark.running(api, progress, document)
 
 
 def _files(document: dict[str, Any]) -> Sequence[tuple[str, str | None]]:
@@ -140,6 +141,11 @@ def _files(document: dict[str, Any]) -> Sequence[tuple[str, str | None]]:
     outputs = document.get("outputs")
     found = []
     if isinstance(outputs, dict) and isinstance(outputs.get("files"), list):
+        if len(outputs["files"]) > MOST_FILES:
+            raise InvalidRequestError(
+                f"the vendor gives {len(outputs['files'])} files for this window, and {MOST_FILES} at most "
+                "are taken; ask for a shorter window"
+            )
         for file in outputs["files"]:
             url = spark.url_of(file.get("file")) if isinstance(file, dict) else None
             if url:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from logferry.errors import AuthenticationError, SourceUnavailableError
 from logferry.models.request import digest
 from logferry.vendor.connection import Connection
-from logferry.vendor.transport import NotJsonError, UnansweredError, send
+from logferry.vendor.transport import SMALL_REPLY_BYTES, NotJsonError, UnansweredError, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
 
 TOKEN_MARGIN = 60
 """Seconds before its end at which a token is replaced: a request must not outlive it."""
+
+
+DEFAULT_LIFETIME = 300.0
+"""Seconds that a token is kept where its reply does not say how long it lasts."""
+
+SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+
+LONGEST_TOKEN = 16 * 1024
+"""Characters of a token: servers take headers of 8 to 16 KiB."""
 
 
 @dataclass
@@ -64,7 +75,8 @@ class Access:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return every value that must never be seen, tokens included."""
-        return (*self.retired, *self.connection.secrets, *(token for token, _ in self.tokens.values()))
+        kept = self.tokens.get(self._cache_key)
+        return (*self.retired, *self.connection.secrets, *(kept[:1] if kept else ()))
 
     @property
     def _cache_key(self) -> str:
@@ -94,10 +106,23 @@ class Access:
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
                 body=urlencode(request.form).encode(),
                 basic=request.basic,
+                limit=SMALL_REPLY_BYTES,
             )
         except UnansweredError as error:
             raise error.unavailable(host) from None
         return _read_token(reply, host, self.name, self.clock())
+
+
+def _lifetime(value: Any) -> float:
+    """Read `expires_in`: seconds as a number or its digits; all else is as if it were missing."""
+    if isinstance(value, str):
+        return float(value) if SECONDS.fullmatch(value.strip()) else DEFAULT_LIFETIME
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return DEFAULT_LIFETIME
+    try:
+        return float(value) if math.isfinite(value) else 0.0
+    except OverflowError:
+        return DEFAULT_LIFETIME
 
 
 def _read_token(reply: Reply, host: str, name: str, now: float) -> tuple[str, float]:
@@ -107,9 +132,14 @@ def _read_token(reply: Reply, host: str, name: str, now: float) -> tuple[str, fl
     try:
         document = reply.json()
         token = document["access_token"]
-        lifetime = float(document.get("expires_in", 300))
-    except (NotJsonError, KeyError, TypeError, ValueError, OverflowError):
+        lifetime = _lifetime(document.get("expires_in"))
+    except (NotJsonError, KeyError, TypeError):
         token, lifetime = None, 0.0
+    if isinstance(token, str) and len(token) > LONGEST_TOKEN:
+        raise AuthenticationError(
+            f"connection {name}: the token endpoint {host} gave a token of {len(token)} characters, and no "
+            f"server takes more than {LONGEST_TOKEN}; check token_url"
+        )
     if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
         raise AuthenticationError(
             f"connection {name}: the token endpoint {host} gave no token (HTTP {reply.status}); "

@@ -16,14 +16,19 @@ from logferry.errors import (
     SourceUnavailableError,
     SubmitUncertainError,
 )
-from logferry.redact import redact
+from logferry.redact import redact, without_secrets
 from logferry.telemetry import log
-from logferry.vendor.transport import Reply, UnansweredError, send
+from logferry.vendor.transport import REPLY_BYTES, SMALL_REPLY_BYTES, Reply, UnansweredError, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from logferry.vendor.auth import Access
+
+
+class MalformedReplyError(Exception):
+    """A reply that cannot be about the job that is awaited, such as a redirect. Never leaves the poll."""
+
 
 WORDS = 300
 """How many characters of a vendor's own words an error repeats."""
@@ -36,6 +41,12 @@ class Api:
     access: Access
     permission: str
     clock: Callable[[], float] = time.time
+    awaiting: bool = False
+    """Whether a job is awaited: a redirect then leads to a page of maintenance, and is no wrong address."""
+
+    @property
+    def _usual_limit(self) -> int:
+        return SMALL_REPLY_BYTES if self.awaiting else REPLY_BYTES
 
     @property
     def account(self) -> str:
@@ -61,16 +72,18 @@ class Api:
         headers: Mapping[str, str] | None = None,
         submit: bool = False,
         missing: str | None = None,
+        limit: int | None = None,
     ) -> Reply:
         """Send a request with the connection's credentials, once more after a 401 with fresh ones.
 
         `submit`: the request starts something, so that a lost reply is SubmitUncertainError. `missing`: what
-        a 404 means, said in an InvalidRequestError; without it a 404 is given back. Raises
-        AuthenticationError, ConnectionConfigError, InvalidRequestError, SourceUnavailableError, Throttled.
+        a 404 means, said in an InvalidRequestError; without it a 404 is given back. `limit`: the most bytes
+        of the reply. Raises AuthenticationError, ConnectionConfigError, InvalidRequestError,
+        SourceUnavailableError, Throttled, and MalformedReplyError where a job is awaited.
         """
-        reply = self._send(method, url, document, headers or {}, submit=submit)
+        reply = self._send(method, url, document, headers or {}, submit=submit, limit=limit)
         if reply.status == HTTPStatus.UNAUTHORIZED and self.access.renew():
-            reply = self._send(method, url, document, headers or {}, submit=submit)
+            reply = self._send(method, url, document, headers or {}, submit=submit, limit=limit)
         if reply.status < HTTPStatus.MULTIPLE_CHOICES:
             return reply
         reply.check_patience(self.clock())
@@ -88,7 +101,14 @@ class Api:
         raise self._refusal(reply, host)
 
     def _send(
-        self, method: str, url: str, document: Any, headers: Mapping[str, str], *, submit: bool
+        self,
+        method: str,
+        url: str,
+        document: Any,
+        headers: Mapping[str, str],
+        *,
+        submit: bool,
+        limit: int | None,
     ) -> Reply:
         headers = {**headers, **self.access.headers()}
         body = None if document is None else json.dumps(document).encode()
@@ -96,7 +116,7 @@ class Api:
             headers["Content-Type"] = "application/json"
         host = self.access.connection.host
         try:
-            reply = send(method, url, headers=headers, body=body)
+            reply = send(method, url, headers=headers, body=body, limit=limit or self._usual_limit)
         except UnansweredError as error:
             if submit and error.sent:
                 raise SubmitUncertainError(f"no reply to the submit from {host}: {error}") from None
@@ -116,8 +136,11 @@ class Api:
                 f"{host} forbids this to connection {name} (403): {self._words(reply)}; {self.permission}"
             )
         if reply.status < HTTPStatus.BAD_REQUEST:
+            named = "" if reply.headers.get("Location") else " without Location"
+            if self.awaiting:
+                return MalformedReplyError(f"a redirect ({reply.status}){named}, as of a page in maintenance")
             return ConnectionConfigError(
-                f"connection {name}: {host} answers with a redirect ({reply.status}); check base_url"
+                f"connection {name}: {host} answers with a redirect ({reply.status}){named}; check base_url"
             )
         return InvalidRequestError(f"{host} refuses the request ({reply.status}): {self._words(reply)}")
 
@@ -127,3 +150,8 @@ class Api:
     def redact(self, text: str) -> str:
         """Cut a vendor's words short, without secrets."""
         return redact(" ".join(text.split()), WORDS, self.access.secrets)
+
+    def holds_secret(self, text: str) -> bool:
+        """Check whether one of the connection's secrets, in any spelling, is or is in a text that is kept."""
+        secrets = self.access.secrets
+        return text in secrets or without_secrets(text, secrets) != text

@@ -4,33 +4,49 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.auth import HTTPBasicAuth
+from requests.utils import check_header_validity
 from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError
 
 from logferry import __version__
 from logferry.errors import ConnectionConfigError, SourceUnavailableError, Throttled
+from logferry.vendor.deadline import Deadline, TimedAdapter
 from logferry.vendor.retry_after import retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-CONNECT_SECONDS, READ_SECONDS = 10, 50
-"""A token and a call may each take so long, and submit posts twice at most: the functions' own timeouts leave
-room, so that a silent vendor is an error of ours and not a kill."""
+CONNECT_SECONDS = 10
+"""How long an address of the vendor's may take to answer at all."""
+
+EXCHANGE_SECONDS = 60
+"""How long a whole exchange may take: connecting, headers, hints before them, body. A token and a call may
+each take so long, and submit posts twice at most: the functions' own timeouts leave room, so that a vendor
+that is silent, or trickles, is an error of ours and not a kill."""
 
 REPLY_BYTES = 16 * 2**20
 """The largest reply that is read: call records are the largest, a few MiB; files are streamed elsewhere."""
+
+SMALL_REPLY_BYTES = 2**20
+"""The largest reply to a question for a token or for a job's state."""
+
+MOST_VALUES = 2**20
+"""Values in a JSON reply: each may take 64 bytes of memory, however short it is."""
 
 TEXT_BYTES = 16 * 2**10
 """How much of a reply is ever quoted from."""
 
 UNNAMED_DELAY = 30
 """Seconds to wait after a 429 that does not say how long."""
+
+JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 USER_AGENT = f"logferry/{__version__}"
 
@@ -49,6 +65,8 @@ class Reply:
 
     def json(self) -> Any:
         """Return the body as JSON, or raise `NotJsonError`."""
+        if len(self.body) > SMALL_REPLY_BYTES and _values(self.body) > MOST_VALUES:
+            raise NotJsonError
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
@@ -110,43 +128,70 @@ def send(
     headers: Mapping[str, str],
     body: bytes | None = None,
     basic: tuple[str, str] | None = None,
+    limit: int | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Reply:
-    """Send one request, on a connection of its own, following no redirect.
+    """Send one request, on a connection of its own, following no redirect, within EXCHANGE_SECONDS.
 
     A connection of its own, since a pooled one that the vendor had closed would look like a lost reply.
-    Raises `UnansweredError`, and ConnectionConfigError for headers that HTTP does not allow.
+    `limit` is the most bytes of a reply. Raises `UnansweredError`, and ConnectionConfigError for headers that
+    HTTP does not allow.
     """
+    headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **headers}
+    _check_headers(headers, basic)
+    limit = limit or REPLY_BYTES
     watched = _Body(body) if body is not None else None
+    deadline = Deadline(clock() + EXCHANGE_SECONDS, clock)
     try:
         with (
-            _Session() as session,
+            _Session(deadline) as session,
             session.request(
                 method,
                 url,
-                headers={"User-Agent": USER_AGENT, "Accept": "application/json", **headers},
+                headers=headers,
                 data=watched,
                 auth=HTTPBasicAuth(*basic) if basic else _no_auth,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                timeout=(CONNECT_SECONDS, EXCHANGE_SECONDS),
                 allow_redirects=False,
                 stream=True,
             ) as response,
         ):
-            content = response.raw.read(REPLY_BYTES + 1, decode_content=True)
-            if len(content) > REPLY_BYTES:
-                raise UnansweredError(f"its reply is over {REPLY_BYTES >> 20} MiB", sent=True)
+            content = response.raw.read(limit + 1, decode_content=True)
+            if len(content) > limit:
+                raise UnansweredError(f"its reply is over {limit >> 20} MiB", sent=True)
             return Reply(response.status_code, response.headers, content)
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+        # Their texts hold the URL: only what kind of failure it was goes on.
+        raise UnansweredError(_reason(error), sent=watched.sent if watched else True) from None
+
+
+def _check_headers(headers: Mapping[str, str], basic: tuple[str, str] | None) -> None:
+    """Refuse headers that HTTP does not allow, before anything is sent: later on it is the reply's fault."""
+    try:
+        for name, value in headers.items():
+            check_header_validity((name, value))
+            value.encode("latin-1")
+        ":".join(basic or ()).encode("latin-1")
     except (requests.exceptions.InvalidHeader, UnicodeError):
         # Only credentials can be wrong in such a way: all else in a header is ours, or was checked.
         raise ConnectionConfigError(
             "connection: its credentials hold characters that no HTTP header can; check the secret"
         ) from None
-    except (requests.RequestException, HTTPError, OSError) as error:
-        # Their texts hold the URL: only what kind of failure it was goes on.
-        raise UnansweredError(_reason(error), sent=watched.sent if watched else True) from None
+
+
+def _values(body: bytes) -> int:
+    """Count the values of a JSON document by what stands between them, texts left out; in linear time."""
+    bare = JSON_TEXT.sub(b"", body)
+    return bare.count(b",") + bare.count(b"[") + bare.count(b"{")
 
 
 class _Session(requests.Session):
-    """A session that looks at no redirect: requests would read all of its body, and trip over its URL."""
+    """A session of one exchange, that looks at no redirect: requests would read all of its body, and trip."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        super().__init__()
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, TimedAdapter(deadline))
 
     def get_redirect_target(self, _: requests.Response) -> str | None:
         return None
