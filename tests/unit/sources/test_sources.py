@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -547,7 +548,7 @@ def test_final_words_fail_the_job_however_they_are_spelled(word: str) -> None:
         ("spark-events", {"status": word, "outputs": {}}),
     ):
         source = source_named(name)
-        status = answered(of(document), lambda source=source: source.poll(job_of(source), api_of(source)))
+        status = answered(of(document), partial(source.poll, job_of(source), api_of(source)))
         assert isinstance(status, JobStatus)
         assert status.state is JobState.FAILED
 
