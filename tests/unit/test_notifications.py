@@ -172,3 +172,25 @@ def test_a_failure_of_sns_is_a_delivery_error(error: Exception) -> None:
             topic, "arn:topic", notifications.landing_notice(IDENTITY, "e", LANDING), EXECUTION
         )
     assert "SECRET" not in str(raised.value)
+
+
+def test_a_message_that_sns_would_refuse_is_cut_with_its_count() -> None:
+    # Given a document and a text far over 256 KiB
+    windows = [{"cause": "\N{GRINNING FACE}" * 1000} for _ in range(50)]
+    sent: list[dict[str, Any]] = []
+
+    class Client:
+        def publish(self, **call: Any) -> None:
+            sent.append(call)
+
+    client: Any = Client()
+    notifications.publish_message(client, "topic", {"failed_windows": windows, "failed": 50}, "x" * 10**6, {})
+    # Then SNS takes what is sent, and it says how much was left out
+    [call] = sent
+    assert len(call["Message"].encode()) <= 256 * 1024
+    document = json.loads(json.loads(call["Message"])["default"])
+    assert len(document["failed_windows"]) + document["cut"]["failed_windows"] == 50
+    assert "more characters" in json.loads(call["Message"])["email"]
+    # And what has no list to be cut is a named error
+    with pytest.raises(DeliveryError, match="bytes"):
+        notifications.publish_message(client, "topic", {"cause": "x" * 10**6}, "", {})

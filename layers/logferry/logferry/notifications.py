@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 SCHEMA = "logferry.notification/1"
 
+LONGEST_MESSAGE, LONGEST_TEXT = 256 * 1024, 64 * 1024
+"""Bytes that SNS takes, and of them what people get.
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
+
 CAUSE = 1024
 """Characters of a cause that are kept."""
 
@@ -62,12 +66,13 @@ def publish_message(
 
     Raises DeliveryError.
     """
+    message = _fitting(document, text)
     try:
         client.publish(
             TopicArn=topic,
             # AWS refuses subjects over 100 characters, or with others than printable ASCII.
             Subject=re.sub(r"[^ -~]", "?", text.partition("\n")[0])[:100],
-            Message=json.dumps({"default": json.dumps(document), "email": text}),
+            Message=message,
             MessageStructure="json",
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
@@ -80,6 +85,37 @@ def publish_message(
         ) from error
     except BotoCoreError as error:
         raise DeliveryError(f"SNS Publish failed: {type(error).__name__}") from error
+
+
+def _fitting(document: Mapping[str, Any], text: str) -> str:
+    """Write a message that SNS takes: where it is too long, its longest list is cut, and `cut` counts it.
+
+    Raises DeliveryError where no list is left to be cut.
+    """
+    kept, cut = dict(document), dict[str, int]()
+    text = cut_short(text, LONGEST_TEXT)
+    while True:
+        message = json.dumps(
+            {"default": json.dumps({**kept, **({"cut": cut} if cut else {})}), "email": text}
+        )
+        if len(message) <= LONGEST_MESSAGE:
+            return message
+        lists = [name for name, value in kept.items() if isinstance(value, list) and value]
+        if not lists:
+            raise DeliveryError(f"a notification of {len(message)} bytes, and SNS takes {LONGEST_MESSAGE}")
+        longest = max(lists, key=lambda name: len(json.dumps(kept[name])))
+        half = len(kept[longest]) // 2
+        cut[longest] = cut.get(longest, 0) + len(kept[longest]) - half
+        kept[longest] = kept[longest][:half]
+
+
+def cut_short(text: str, most: int) -> str:
+    """Return a text of at most about `most` bytes once it is JSON, with the count of what was cut."""
+    written = len(json.dumps(text))
+    if written <= most:
+        return text
+    keep = len(text) * most // written
+    return f"{text[:keep]}\n… and {len(text) - keep:,} more characters."
 
 
 def failure_words(error: str, cause: str) -> str:

@@ -17,7 +17,7 @@ from logferry.models.job import Job
 from logferry.notifications import failure_words
 from logferry.redact import redact
 from logferry.sources.registry import source_named, source_names
-from logferry.telemetry import log, measure
+from logferry.telemetry import follow, log, measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,6 +97,7 @@ def abandon(event: Mapping[str, Any]) -> dict[str, str]:
     if failure is None:
         return {}
     request = _request(failure.document)
+    follow(execution=failure.execution, **(request.names if request else _outline(failure.document)))
     problems = list(_clean(failure, request)) if request else []
     _announce(failure, request)
     if problems:

@@ -16,7 +16,7 @@ from logferry.export.state import ExportState, Step, age
 from logferry.ledger.record import ExportRecord, RecordState
 from logferry.ledger.table import FencedError
 from logferry.models.job import Job
-from logferry.telemetry import MetricUnit, log, measure
+from logferry.telemetry import MetricUnit, follow, log, measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     ConnectionConfigError, InvalidRequestError, ExportTimedOutError, DeliveryError.
     """
     source, request = read_event(event)
+    follow(execution=event["execution"], **request.names)
     state = ExportState.from_json(event["state"])
     row = runtime.ledger().read(request)
     if row is None or (row.owner, row.attempt) != (event["execution"], state.attempt):

@@ -15,7 +15,7 @@ from logferry.export.state import ExportState, Step, age
 from logferry.ledger.record import ExportRecord, RecordState
 from logferry.ledger.table import FencedError
 from logferry.models.job import Job, JobState, JobStatus
-from logferry.telemetry import MetricUnit, log, measure
+from logferry.telemetry import MetricUnit, follow, log, measure
 from logferry.vendor.client import MalformedReplyError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def check(event: Mapping[str, Any]) -> dict[str, Any]:
     InvalidRequestError, SourceUnavailableError, DeliveryError.
     """
     source, request = read_event(event)
+    follow(execution=event["execution"], **request.names)
     state = ExportState.from_json(event["state"])
     job = Job(state.job_id or "", request)
     since = datetime.fromisoformat(state.submitted_at or state.deadline)

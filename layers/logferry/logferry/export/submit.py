@@ -26,7 +26,7 @@ from logferry.ledger.table import FencedError
 from logferry.models.job import Job, JobState
 from logferry.models.request import iso_instant
 from logferry.sources.registry import source_named
-from logferry.telemetry import log, measure
+from logferry.telemetry import follow, log, measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,9 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
     Raises InvalidRequestError, ConnectionConfigError, AuthenticationError, SourceUnavailableError,
     SubmitUncertainError, ExportTimedOutError, DeliveryError.
     """
+    follow(execution=event["execution"])
     request = export_request(event["request"])
+    follow(execution=event["execution"], **request.names)
     source = source_named(request.source)
     settings, ledger = runtime.settings(), runtime.ledger()
     if request.window and request.window.start > ledger.now():
@@ -58,7 +60,7 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
         return duplicate_output(request, row.owner)
     if verdict is ClaimResult.LANDED:
         return landed_output(row)
-    state = _state(row, request, _waits(event))
+    state = _state(row, request, _before(event))
     if verdict is ClaimResult.ANNOUNCE:
         return replace(state, state=Step.READY).to_json()
     api = open_api(source, request)
@@ -134,12 +136,13 @@ def _start(row: ExportRecord, source: Source, request: ExportRequest, api: Api) 
     )
 
 
-def _state(row: ExportRecord, request: ExportRequest, waits: int) -> ExportState:
+def _state(row: ExportRecord, request: ExportRequest, before: ExportState | None) -> ExportState:
     deadline = iso_instant(row.claimed_at + runtime.settings().job_deadline)
-    return ExportState(Step.RUNNING, request.export_id, row.attempt, deadline, row.job_id, waits=waits)
+    state = ExportState(Step.RUNNING, request.export_id, row.attempt, deadline, row.job_id)
+    return replace(state, waits=before.waits, throttles=before.throttles) if before else state
 
 
-def _waits(event: Mapping[str, Any]) -> int:
-    """Count the waits so far where this is not the first try: else `state` is still the input itself."""
+def _before(event: Mapping[str, Any]) -> ExportState | None:
+    """Return the state of an earlier try, whose waits count; at the first one `state` is the input itself."""
     state = event.get("state")
-    return ExportState.from_json(state).waits if isinstance(state, dict) and "attempt" in state else 0
+    return ExportState.from_json(state) if isinstance(state, dict) and "attempt" in state else None

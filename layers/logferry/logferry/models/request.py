@@ -81,6 +81,11 @@ class ExportRequest:
         }
 
     @property
+    def names(self) -> dict[str, str]:
+        """Return what every line of the log names the export by."""
+        return {"export_id": self.export_id, "source": self.source, "connection": self.connection}
+
+    @property
     def series(self) -> dict[str, Any]:
         """What all windows, or all calls, of one kind have in common."""
         target = {key: value for key, value in self.target.items() if key not in self.item}
