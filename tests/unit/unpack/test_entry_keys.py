@@ -87,3 +87,10 @@ def test_no_name_ever_leaves_the_folder_or_meets_another(given_names: list[str])
         assert key.count("/") == ARCHIVE.count("/") + 1
         assert ".." not in key
         assert len(key) < 1024
+
+
+def test_everything_lies_below_the_prefix_of_a_name_without_a_dot() -> None:
+    # Given an archive whose folder has a dot, and whose own name has none
+    keys = EntryKeys("source/acme.v2/date=2026-11-18/window")
+    # When an entry is unpacked, Then it lies in that folder
+    assert keys.take("a.csv") == "unpacked/source/acme.v2/date=2026-11-18/window.a.csv.gz"

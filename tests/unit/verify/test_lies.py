@@ -110,7 +110,7 @@ def test_zip64_sizes_that_are_promised_and_missing_are_refused(extra: bytes) -> 
         ({"crc32": 1}, "crc32"),
         ({"method": 0}, "method"),
         ({"flags": 8}, "flags"),
-        ({"flags": 1 << 11}, "flags"),
+        ({"flags": 1 << 4}, "flags"),
         ({"offset": 1}, "where no entry begins"),
         ({"disk": 3}, "several volumes"),
     ],
@@ -168,3 +168,9 @@ def test_extra_fields_and_what_pads_them_are_passed_over(extra: bytes) -> None:
     # Given fields that hold together, and zeros or up to three bytes behind them, as aligners write
     # When the archive is verified, Then they mean nothing
     assert verify(assembled([A], [replace(A, extra=extra)])).records == 2
+
+
+def test_the_utf8_flag_in_one_header_of_another_name_is_refused() -> None:
+    # Given a name that is another text with the flag than without
+    named = replace(A, name="é.csv".encode())
+    refused(assembled([named], [replace(named, flags=1 << 11)]), "flags")

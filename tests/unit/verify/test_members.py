@@ -171,3 +171,19 @@ def test_an_archive_in_an_archive_is_one_entry() -> None:
     data = assembled([Header.of(b"inner.zip", inner, 0), Header.of(b"inner2.zip", deflate(inner))])
     # When it is verified, Then what is inside is content like any other: nothing is unpacked twice
     assert [entry.size for entry in verify(data).entries] == [len(inner), len(deflate(inner))]
+
+
+@pytest.mark.parametrize("method", [0, 8])
+def test_sizes_may_be_full_where_a_descriptor_follows(method: int) -> None:
+    # Given a writer that fills the sizes it does not know yet, and has no zip64 field
+    true = replace(Header.of(b"a.csv", b"id\n1\n2\n", method), flags=8)
+    full, tail = 0xFFFFFFFF, struct.pack("<III", true.crc32, true.packed, true.size)
+    local = replace(true, packed=full, size=full, crc32=0, body=true.body + b"PK\x07\x08" + tail)
+    # When it is verified, Then it is whole
+    assert verify(assembled([local], [true])).records == 2
+
+
+@pytest.mark.parametrize("flags", [(0x800, 0), (0, 0x800)])
+def test_the_utf8_flag_may_be_in_one_header_of_an_ascii_name(flags: tuple[int, int]) -> None:
+    here, there = (replace(A, flags=each) for each in flags)
+    assert verify(assembled([here], [there])).records == 2

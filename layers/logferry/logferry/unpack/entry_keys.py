@@ -21,7 +21,9 @@ class EntryKeys:
     """
 
     def __init__(self, archive_key: str) -> None:
-        self.prefix = f"{ROOT}/{archive_key.rpartition('.')[0]}."
+        folder, slash, name = archive_key.rpartition("/")
+        stem = name.rpartition(".")[0] or name  # a dot in a folder's name ends nothing
+        self.prefix = f"{ROOT}/{folder}{slash}{stem}."
         """What all keys of this archive, and no others, begin with."""
         self.taken: set[str] = set()
 

@@ -32,6 +32,8 @@ class Repacked:
 
     def __init__(self, writer: ObjectWriter, lines: JsonLines | None) -> None:
         self.written = False
+        self.empty = True
+        """Whether nothing came: that makes no object, which readers would fail on."""
         self.broken: CorruptDownloadError | None = None
         self._writer = writer
         self._lines = lines
@@ -50,6 +52,7 @@ class Repacked:
 
     def feed(self, block: bytes) -> None:
         """Take the next block."""
+        self.empty = self.empty and not block
         if self._lines:
             block = self._try(self._lines.feed, block)
         self._write(self._gzip.compress(block))
@@ -58,7 +61,7 @@ class Repacked:
         """Take the end of the content, and make the object appear."""
         if self._lines:
             self._write(self._gzip.compress(self._try(self._lines.finish)))
-        if not self.broken:
+        if not self.broken and not self.empty:
             self._write(self._gzip.flush())
             self._writer.commit()
             self.written = True

@@ -190,6 +190,8 @@ class Unpacking:
             key, repacked = self._current
             self._current = None
             self.counts["unpacked"] += repacked.written
+            if repacked.empty:
+                self._keys.taken.discard(key)
             if repacked.broken:
                 self.broken.append(f"{key}: {repacked.broken}")
 

@@ -89,7 +89,10 @@ class Member:
 
     def row(self) -> bytes:
         """Return the member as one compact value: 100,000 of them are held until the central directory."""
-        return _ROW.pack(self.flags & ~HINTS, self.method, self.crc32, self.packed, self.size) + self.name
+        return (
+            _ROW.pack(_telling(self.flags, self.name), self.method, self.crc32, self.packed, self.size)
+            + self.name
+        )
 
     @classmethod
     def from_row(cls, row: bytes) -> Member:
@@ -115,6 +118,11 @@ class Member:
         yield long
 
 
+def _telling(flags: int, name: bytes) -> int:
+    """Return the flags that two headers of one member have to agree on: ASCII is the same in UTF-8."""
+    return flags & ~(HINTS | (UTF8 if name.isascii() else 0))
+
+
 _ROW = struct.Struct("<HHIQQ")
 
 
@@ -122,6 +130,10 @@ def parse_local(fixed: tuple[int, ...], name: bytes, extra: bytes) -> Member:
     """Read a local header, given its fixed fields, name and extra field."""
     needed, flags, method, _, _, crc32, packed, size, _, _ = fixed
     _check_version(needed)
+    if flags & HAS_DESCRIPTOR and FULL32 in (packed, size) and not _extra_field(extra, 1):
+        # Some writers fill what they do not know yet, and say the rest in the descriptor.
+        packed, size = (0 if value == FULL32 else value for value in (packed, size))
+        crc32 = 0 if crc32 == FULL32 else crc32
     size, packed = _zip64(extra, (size, FULL32), (packed, FULL32))
     return Member(name, flags, method, crc32, packed, size)
 
@@ -136,7 +148,7 @@ def parse_central(fixed: tuple[int, ...], name: bytes, extra: bytes) -> tuple[Me
     )
     if disk:
         raise CorruptDownloadError("the archive is one of several volumes, which cannot be verified")
-    return Member(name, flags & ~HINTS, method, crc32, packed, size), offset
+    return Member(name, _telling(flags, name), method, crc32, packed, size), offset
 
 
 def _check_version(needed: int) -> None:
