@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cfnlint.api import lint
 from samtranslator.model.exceptions import InvalidDocumentException
 
-from tests.gates import machines, operations, protection, rights
+from tests.gates import asked, machines, operations, parameters, protection, rights
 from tests.gates.deployment import REGION, deployment
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ def findings(one: Deployment) -> list[str]:
         *protection.findings(template),
         *operations.findings(template),
         *machines.findings(one.machines, template),
+        *parameters.findings(template),
     ]
-    return found or linted(template)
+    return found or linted(template) or list(asked.findings(template))
 
 
 def linted(template: dict[str, Any]) -> list[str]:

@@ -128,6 +128,8 @@ def _task(where: str, state: dict[str, Any]) -> Iterator[str]:
         yield f"{where}: has no TimeoutSeconds"
     if not retriers or (state["Resource"] == LAMBDA and not retried >= TRANSIENTS):
         yield f"{where}: does not retry {sorted(TRANSIENTS - retried)}"
+    if state["Resource"] == LAMBDA and not _queues(retriers):
+        yield f"{where}: its first retrier does not queue for hours where Lambda's concurrency is used up"
     if {"States.ALL", "States.TaskFailed"} & retried:
         yield f"{where}: retries every error, those of ours that cannot get better too"
     if any("MaxDelaySeconds" not in one or one.get("JitterStrategy") != "FULL" for one in retriers):
@@ -135,6 +137,15 @@ def _task(where: str, state: dict[str, Any]) -> Iterator[str]:
     for name in sorted(retried | caught):
         if name not in TRANSIENTS | OUR_ERRORS and not PREDEFINED.match(name):
             yield f"{where}: {name} is nobody's error"
+
+
+def _queues(retriers: list[dict[str, Any]]) -> bool:
+    first = retriers[0] if retriers else {}
+    return (
+        first.get("ErrorEquals") == ["Lambda.TooManyRequestsException"]
+        and first.get("MaxAttempts", 0) >= 200
+        and first.get("MaxDelaySeconds") == 120
+    )
 
 
 def _call(

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KEPT = ("AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::DynamoDB::Table", "AWS::KMS::Key")
-RETAIN = ("DeletionPolicy", "UpdateReplacePolicy")
+RETAIN = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+"""A first deploy that fails leaves nothing behind."""
 KEY_PROPERTY = {
     "AWS::SNS::Topic": "KmsMasterKeyId",
     "AWS::SQS::Queue": "KmsMasterKeyId",
@@ -27,7 +28,6 @@ BUCKET = {
 }
 TABLE = {
     "BillingMode": "PAY_PER_REQUEST",
-    "DeletionProtectionEnabled": True,
     "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
     "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
 }
@@ -41,7 +41,9 @@ TLS_POLICY = {
 def findings(template: dict[str, Any]) -> Iterator[str]:
     """Say what a bank's reviewer would say of the data in a translated template."""
     for name, resource in of_type(template, *KEPT):
-        yield from (f"{name}: {one} is not Retain" for one in RETAIN if resource.get(one) != "Retain")
+        yield from (
+            f"{name}: {one} is not {wanted}" for one, wanted in RETAIN.items() if resource.get(one) != wanted
+        )
     for name, resource in of_type(template, *KEY_PROPERTY):
         if not _customer_key(resource["Properties"].get(KEY_PROPERTY[resource["Type"]])):
             yield f"{name}: not encrypted with the customer's key"
@@ -89,6 +91,12 @@ def _bucket(name: str, properties: dict[str, Any]) -> Iterator[str]:
     unfinished = [rule.get("AbortIncompleteMultipartUpload") for rule in lifecycle]
     if {"DaysAfterInitiation": 1} not in unfinished:
         yield f"{name}: unfinished uploads are not aborted after a day"
+    expiring = [rule for rule in lifecycle if "ExpirationInDays" in rule]
+    if not expiring or any("NoncurrentVersionExpiration" not in rule for rule in expiring):
+        yield f"{name}: expiration hides objects, but deletes no version"
+    markers = [rule for rule in lifecycle if rule.get("ExpiredObjectDeleteMarker") is True]
+    if not markers or any("ExpirationInDays" in rule for rule in markers):
+        yield f"{name}: no rule of its own takes away delete markers that hide nothing"
     for option in ("LoggingConfiguration", "ObjectLockConfiguration"):
         if not branches(properties.get(option)):
             yield f"{name}: {option} cannot be had"
@@ -101,6 +109,8 @@ def _table(name: str, properties: dict[str, Any]) -> Iterator[str]:
     for key, value in TABLE.items():
         if properties.get(key) != value:
             yield f"{name}: {key} is not {value}"
+    if properties.get("DeletionProtectionEnabled"):
+        yield f"{name}: a first deploy that fails could not take it back"
 
 
 def _key(name: str, properties: dict[str, Any]) -> Iterator[str]:

@@ -165,6 +165,10 @@ def assumed_by_all(one: Deployment) -> None:
     trust["Principal"] = {"AWS": "*"}
 
 
+def open_trust(one: Deployment) -> None:
+    del properties(one, "ScheduleRole")["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
+
+
 def aborted_unheard(one: Deployment) -> None:
     properties(one, "ExecutionEndedRule")["EventPattern"]["detail"]["status"].remove("ABORTED")
 
@@ -184,6 +188,27 @@ def forgotten_function(one: Deployment) -> None:
 
 def unfinished_uploads_kept(one: Deployment) -> None:
     properties(one, "Bucket")["LifecycleConfiguration"]["Rules"].pop(0)
+
+
+def versions_kept(one: Deployment) -> None:
+    rules = branches(properties(one, "Bucket")["LifecycleConfiguration"]["Rules"])
+    [found] = [rule for rule in rules if rule["Id"] == "Expire"]
+    del found["NoncurrentVersionExpiration"]
+
+
+def markers_kept(one: Deployment) -> None:
+    rules = branches(properties(one, "Bucket")["LifecycleConfiguration"]["Rules"])
+    [found] = [rule for rule in rules if rule["Id"] == "ExpireMarkers"]
+    del found["ExpiredObjectDeleteMarker"]
+
+
+def hidden_and_empty(one: Deployment) -> None:
+    one.source["Parameters"]["HttpsProxy"]["NoEcho"] = True
+
+
+def full_among_others(one: Deployment) -> None:
+    retriers = one.machines["ExportStateMachine"]["States"]["Fetch Export"]["Retry"]
+    retriers[1]["ErrorEquals"] += retriers.pop(0)["ErrorEquals"]
 
 
 def schedule_undeliverable_lost(one: Deployment) -> None:
@@ -224,6 +249,67 @@ MUTATIONS: dict[str, Mutation] = {
     "a role for everybody": assumed_by_all,
     "a role without a boundary": dropped("FetchRole", P, "PermissionsBoundary"),
     "an open invocation permission": dropped("ExecutionEndedPermission", P, "SourceArn"),
+    # conditions, Deny, and the policies of keys, topics, queues and the bucket
+    "a schedule that cannot read its input": statement(
+        "ScheduleRole",
+        "ReadInput",
+        Condition={"StringEquals": {"kms:ViaService": "scheduler.eu-west-1.amazonaws.com"}},
+    ),
+    "a schedule that reads every schedule's input": statement("ScheduleRole", "ReadInput", Condition=None),
+    "a schedule whose dead letters cannot be encrypted": without_statement(
+        "ScheduleRole", "EncryptDeadLetters"
+    ),
+    "functions that cannot read their environment": statement(
+        "RuntimePolicy",
+        "ReadEnvironment",
+        Condition={"StringEquals": {"kms:ViaService": "lambda.eu-west-1.amazonaws.com"}},
+    ),
+    "functions that read every environment": statement("RuntimePolicy", "ReadEnvironment", Condition=None),
+    "a key used through every service": statement("FetchRole", "UseKey", Condition=None),
+    "a key used through the wrong service": statement(
+        "FetchRole", "UseKey", Condition={"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
+    ),
+    "a collection that may not encrypt": statement(
+        "CollectRole", "UseKey", Action=["kms:Decrypt", "kms:GenerateDataKey"]
+    ),
+    "a key for logs of other names": statement(
+        "Key",
+        "LetLogGroupsUseIt",
+        Condition={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:*:*:log-group:other-*"}},
+    ),
+    "a key for everybody's logs": statement(
+        "Key",
+        "LetLogGroupsUseIt",
+        Condition={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:*"}},
+    ),
+    "a key that leaves nothing to IAM": without_statement("Key", "LetIamPoliciesDecide"),
+    "a queue that another rule may fill": statement(
+        "RuleDeadLettersPolicy",
+        "KeepWhatTheRuleGivesUp",
+        Condition={"ArnLike": {"aws:SourceArn": "arn:aws:events:*"}},
+    ),
+    "a queue that its rule may not fill": statement(
+        "UnpackDeadLettersPolicy",
+        "KeepWhatTheRuleGivesUp",
+        Condition={"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["ExecutionEndedRule", "Arn"]}}},
+    ),
+    "a topic for every account's alarms": statement(
+        "AlarmTopicPolicy",
+        "LetAlarmsSpeak",
+        Condition={"ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:*"}},
+    ),
+    "a topic that refuses TLS": statement(
+        "TopicPolicy", "TlsOnly", Condition={"Bool": {"aws:SecureTransport": "true"}}
+    ),
+    "a bucket that takes old TLS": without_statement("BucketPolicy", "ModernTlsOnly"),
+    "a bucket that refuses modern TLS": statement(
+        "BucketPolicy", "ModernTlsOnly", Condition={"NumericLessThan": {"s3:TlsVersion": "1.4"}}
+    ),
+    "code that may make network interfaces": statement(
+        "RuntimePolicy", "ButNotFromTheCode", Action="ec2:DescribeSubnets"
+    ),
+    "a Deny that Lambda itself meets": statement("RuntimePolicy", "ButNotFromTheCode", Condition=None),
+    "a role for another account's schedules": open_trust,
     # data
     "no TLS-only policy on the bucket": without_statement("BucketPolicy", "TlsOnly"),
     "no policy on the bucket": removed("BucketPolicy"),
@@ -248,7 +334,13 @@ MUTATIONS: dict[str, Mutation] = {
     "a key for every account's services": statement("Key", "LetAlarmsEventsAndTopicsUseIt", Condition=None),
     "a table in clear": dropped("Table", P, "SSESpecification"),
     "no point-in-time recovery": dropped("Table", P, "PointInTimeRecoverySpecification"),
-    "no deletion protection": changed("Table", P, "DeletionProtectionEnabled", to=False),
+    "a table that a failed first deploy cannot take back": changed(
+        "Table", P, "DeletionProtectionEnabled", to=True
+    ),
+    "a bucket that a failed first deploy leaves behind": changed("Bucket", "DeletionPolicy", to="Retain"),
+    "an expiration that only hides": versions_kept,
+    "delete markers for ever": markers_kept,
+    "a hidden parameter that may be empty": hidden_and_empty,
     "no expiry of marks": dropped("Table", P, "TimeToLiveSpecification"),
     "a topic in clear": dropped("Topic", P, "KmsMasterKeyId"),
     "a queue in clear": dropped("AbandonDeadLetters", P, "KmsMasterKeyId"),
@@ -310,6 +402,10 @@ MUTATIONS: dict[str, Mutation] = {
     "a substitution too few": dropped(
         "ExportStateMachine", P, "DefinitionSubstitutions", "AbandonFunctionArn"
     ),
+    "a Task that gives up when concurrency is used up": state(
+        "Fetch Export", "Retry", 0, "MaxAttempts", to=6
+    ),
+    "a full Lambda among other troubles": full_among_others,
     "a retry that never slows down": state("Submit Export", "Retry", 0, "MaxDelaySeconds"),
     "retries in step": state("Submit Export", "Retry", 0, "JitterStrategy", to="NONE"),
 }

@@ -25,6 +25,7 @@ PSEUDO = {
 EVERYTHING = {
     "ExistingBucketName": BUCKET,
     "BucketOwnerAccountId": "999999999999",
+    "ExistingTableName": "their-ledger",
     "ExistingTopicArn": TOPIC,
     "ExistingKeyArn": KEY,
     "SecretKeyArn": KEY,
@@ -79,7 +80,7 @@ def made(choice: dict[str, str]) -> dict[str, dict[str, Any]]:
 def test_whatever_is_chosen_refers_to_what_is_made(choice: str) -> None:
     resources = made(CHOICES[choice])
 
-    assert {"ExportStateMachine", "FetchFunction", "Table"} <= set(resources)
+    assert {"ExportStateMachine", "FetchFunction", "FetchRole"} <= set(resources)
     # No value came out empty: an empty ARN, bucket or variable would only show when it is used.
     assert '""' not in json.dumps(resources["FetchFunction"])
     assert '""' not in json.dumps(resources["FetchRole"])
@@ -88,12 +89,15 @@ def test_whatever_is_chosen_refers_to_what_is_made(choice: str) -> None:
 def test_what_exists_is_used_and_not_made() -> None:
     resources = made(EVERYTHING)
 
-    assert not {"Bucket", "BucketPolicy", "Topic", "TopicPolicy", "Key", "AlarmTopic"} & set(resources)
+    own = {"Bucket", "BucketPolicy", "Topic", "TopicPolicy", "Key", "AlarmTopic", "Table"}
+    assert not own & set(resources)
     told = resources["FetchFunction"]["Environment"]["Variables"]
     assert (told["BUCKET"], told["BUCKET_OWNER"], told["TOPIC_ARN"]) == (BUCKET, "999999999999", TOPIC)
     assert f"arn:aws:s3:::{BUCKET}/*" in json.dumps(resources["FetchRole"])
     assert resources["ExportsFailedAlarm"]["AlarmActions"] == [TOPIC]
-    assert resources["Table"]["SSESpecification"]["KMSMasterKeyId"] == KEY
+    assert told["TABLE"] == "their-ledger"
+    assert ":table/their-ledger" in json.dumps(resources["FetchRole"])
+    assert resources["AbandonDeadLetters"]["KmsMasterKeyId"] == KEY
 
 
 def test_network_proxy_and_ca_bundle_reach_every_function_or_none() -> None:
@@ -128,7 +132,10 @@ def test_locked_buckets_lock() -> None:
         "AbortUploads",
         "Transition",
         "Expire",
+        "ExpireMarkers",
     ]
+    expire = bucket["LifecycleConfiguration"]["Rules"][2]
+    assert expire["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
     assert "ObjectLockEnabled" not in made({})["Bucket"]
 
 
@@ -142,6 +149,8 @@ def test_locked_buckets_lock() -> None:
         ("JobDeadlineSeconds", "5"),
         ("ExistingKeyArn", "alias/mine"),
         ("ExistingBucketName", "Upper"),
+        ("ExistingTableName", "no"),
+        ("HttpsProxy", "http://user:password@proxy.example:3128"),
         ("CollectExports", '{"source": "spark-events"}'),
     ],
 )

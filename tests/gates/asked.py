@@ -1,0 +1,145 @@
+"""Requests that AWS's services make for the stack, each with the context that AWS documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.gates.deployment import FUNCTION, of_type
+from tests.gates.iam import ACCOUNT, REGION, STACK, Account, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GIVEN = {
+    "Schedule": "ON",
+    "CollectExports": '[{"source": "spark-events", "connection": "acme"}]',
+    "Unpack": "ON",
+    "AlarmEmail": "a@b.example",
+    "SubnetIds": "subnet-1",
+    "SecurityGroupIds": "sg-1",
+}
+HERE = {"aws:SourceAccount": ACCOUNT}
+ELSEWHERE = {"aws:SourceAccount": "999999999999"}
+TLS = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
+CLEAR = {"aws:SecureTransport": "false", "s3:TlsVersion": "1.3"}
+OLD_TLS = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.1"}
+SCHEDULE = "kms:EncryptionContext:aws:scheduler:schedule:arn"
+ENVIRONMENT = "kms:EncryptionContext:aws:lambda:FunctionArn"
+LOG_GROUP = "kms:EncryptionContext:aws:logs:arn"
+DEAD_LETTERS = {
+    "RuleDeadLetters": "ExecutionEndedRule",
+    "UnpackDeadLetters": "ManifestWrittenRule",
+}
+Case = tuple[bool, Request]
+
+
+def findings(template: dict[str, Any]) -> Iterator[str]:
+    """Say which service's request IAM would answer otherwise than the stack needs."""
+    account = Account(template, GIVEN)
+    cases = [*_keys(account), *_services(account), *_data(account), *_functions(template, account)]
+    for wanted, request in cases:
+        if account.allows(request) is not wanted:
+            verb = "may not" if wanted else "may, and should not,"
+            yield f"{request.who} {verb} {request.action} on {request.resource} with {dict(request.context)}"
+    for role, service in (
+        ("ExportRole", "states.amazonaws.com"),
+        ("CollectRole", "states.amazonaws.com"),
+        ("ScheduleRole", "scheduler.amazonaws.com"),
+    ):
+        if not account.assumable(role, service, HERE):
+            yield f"{role}: {service} may not assume it"
+        if account.assumable(role, service, ELSEWHERE):
+            yield f"{role}: {service} may assume it for another account"
+
+
+def via(service: str) -> dict[str, str]:
+    """Return the context of a request that a service passes on to KMS."""
+    return {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}
+
+
+def _keys(account: Account) -> Iterator[Case]:
+    key, nightly = account.arn("Key"), account.arn("ScheduleRole")
+    schedules = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/"
+    # docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html: as the role itself
+    yield True, Request(nightly, "kms:Decrypt", key, {SCHEDULE: f"{schedules}{STACK}-collect"})
+    yield False, Request(nightly, "kms:Decrypt", key, {SCHEDULE: f"{schedules}other"})
+    yield True, Request(nightly, "kms:GenerateDataKey", key, via("sqs"))
+    yield True, Request(nightly, "kms:Decrypt", key, via("sqs"))
+    for action in ("kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"):
+        yield True, Request(account.arn("CollectRole"), action, key, via("s3"))
+        yield False, Request(account.arn("CollectRole"), action, key, via("ec2"))
+    for role, services in {
+        "SubmitRole": ("dynamodb", "secretsmanager"),
+        "FetchRole": ("dynamodb", "secretsmanager", "s3", "sns"),
+        "AbandonRole": ("dynamodb", "secretsmanager", "s3", "sns", "sqs"),
+        "PlanRole": ("dynamodb", "s3"),
+        "ReportRole": ("dynamodb", "s3", "sns"),
+        "CoverageRole": ("dynamodb",),
+        "UnpackRole": ("s3", "sqs"),
+    }.items():
+        for service in services:
+            yield True, Request(account.arn(role), "kms:Decrypt", key, via(service))
+            yield True, Request(account.arn(role), "kms:GenerateDataKey", key, via(service))
+        yield False, Request(account.arn(role), "kms:Decrypt", key, via("ec2"))
+        yield False, Request(account.arn(role), "kms:Decrypt", key)
+
+
+def _services(account: Account) -> Iterator[Case]:
+    key = account.arn("Key")
+    logs = f"logs.{REGION}.amazonaws.com"
+    for _, properties in account.resources.values():
+        if "LogGroupName" in properties and "RetentionInDays" in properties:
+            group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{properties['LogGroupName']}"
+            for action in ("kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"):
+                yield True, Request(logs, action, key, {LOG_GROUP: group})
+    yield False, Request(logs, "kms:Decrypt", key, {LOG_GROUP: "arn:aws:logs:eu-west-1:1:log-group:theirs"})
+    for service in ("cloudwatch", "events", "sns"):
+        for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+            yield True, Request(f"{service}.amazonaws.com", action, key, HERE)
+            yield False, Request(f"{service}.amazonaws.com", action, key, ELSEWHERE)
+    for queue, rule in DEAD_LETTERS.items():
+        by_rule = {**TLS, "aws:SourceArn": account.arn(rule)}
+        yield True, Request("events.amazonaws.com", "sqs:SendMessage", account.arn(queue), by_rule)
+        clear = {**by_rule, **CLEAR}
+        yield False, Request("events.amazonaws.com", "sqs:SendMessage", account.arn(queue), clear)
+        other = {**TLS, "aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/other"}
+        yield False, Request("events.amazonaws.com", "sqs:SendMessage", account.arn(queue), other)
+    alarms = account.arn("AlarmTopic")
+    yield True, Request("cloudwatch.amazonaws.com", "sns:Publish", alarms, {**TLS, **HERE})
+    yield False, Request("cloudwatch.amazonaws.com", "sns:Publish", alarms, {**TLS, **ELSEWHERE})
+    yield False, Request("cloudwatch.amazonaws.com", "sns:Publish", alarms, {**CLEAR, **HERE})
+
+
+def _data(account: Account) -> Iterator[Case]:
+    fetch, bucket = account.arn("FetchRole"), account.arn("Bucket")
+    landed = f"{bucket}/spark/acme/2026-01-01.zip"
+    yield True, Request(fetch, "s3:PutObject", landed, TLS)
+    yield False, Request(fetch, "s3:PutObject", landed, CLEAR)
+    yield False, Request(fetch, "s3:PutObject", landed, OLD_TLS)
+    yield True, Request(fetch, "s3:ListBucket", bucket, TLS)
+    yield False, Request(fetch, "s3:ListBucket", bucket, CLEAR)
+    yield True, Request(fetch, "sns:Publish", account.arn("Topic"), TLS)
+    yield False, Request(fetch, "sns:Publish", account.arn("Topic"), CLEAR)
+    for role, queue in (
+        ("AbandonRole", "AbandonDeadLetters"),
+        ("ScheduleRole", "ScheduleDeadLetters"),
+        ("UnpackRole", "UnpackDeadLetters"),
+    ):
+        yield True, Request(account.arn(role), "sqs:SendMessage", account.arn(queue), TLS)
+        yield False, Request(account.arn(role), "sqs:SendMessage", account.arn(queue), CLEAR)
+
+
+def _functions(template: dict[str, Any], account: Account) -> Iterator[Case]:
+    key = account.arn("Key")
+    for name, resource in of_type(template, FUNCTION):
+        if name not in account.resources:
+            continue
+        role = account.arn(resource["Properties"]["Role"]["Fn::GetAtt"][0])
+        # docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
+        yield True, Request(role, "kms:Decrypt", key, {ENVIRONMENT: account.arn(name)})
+        theirs = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:theirs"
+        yield False, Request(role, "kms:Decrypt", key, {ENVIRONMENT: theirs})
+        # docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html: Lambda itself may, the code may not
+        yield True, Request(role, "ec2:CreateNetworkInterface", "*")
+        code = {"lambda:SourceFunctionArn": account.arn(name)}
+        yield False, Request(role, "ec2:CreateNetworkInterface", "*", code)
