@@ -49,7 +49,7 @@ def test_a_seventh_source_is_one_file(steps: Steps) -> None:
     # Given a vendor that takes a job, works on it, and has a file
     done = Reply(200, json={"state": "done", "url": f"{steps.vendors.base_url}/v1/files/x?sig=abc"})
     running = Reply(200, json={"state": "queued"})
-    steps.vendors.script("other", Reply(201, json={"id": "e/1"}), running, done, done, Reply(200, body=LINES))
+    steps.vendors.script("other", Reply(201, json={"id": "e~1"}), running, done, done, Reply(200, body=LINES))
     # When an export of it runs
     result = steps.run({**REQUEST, "filters": {"severity": ["high"]}})[-1]
     # Then it lands as any other does
@@ -68,7 +68,7 @@ def test_a_seventh_source_is_one_file(steps: Steps) -> None:
         "to": "2026-11-19T00:00:00+00:00",
         "severity": ["high"],
     }
-    assert {each.path for each in polls} == {"/v1/exports/e%2F1"}
+    assert {each.path for each in polls} == {"/v1/exports/e~1"}
     assert {each.headers["x-acme-key"] for each in steps.vendors.requests} == {"hush-hush"}
     assert download.target == "/v1/files/x?sig=abc"
 
