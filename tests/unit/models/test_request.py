@@ -119,9 +119,15 @@ def test_all_calls_of_a_service_are_one_series() -> None:
         target = {"folder": "Motor", "service": "Quote", **target}
         return export_request({"source": "spark-call-excel", "connection": "acme-uat", "target": target})
 
-    requests = [call(call_id="a"), call(call_id="a", index=0), call(call_id="a", index=1), call(call_id="b")]
+    a, b = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
+    requests = [call(call_id=a), call(call_id=a, index=0), call(call_id=a, index=1), call(call_id=b)]
     assert len({request.series_id for request in requests}) == 1
-    assert [request.window_key for request in requests] == ["call/a/", "call/a/0", "call/a/1", "call/b/"]
+    assert [request.window_key for request in requests] == [
+        f"call/{a}/",
+        f"call/{a}/0",
+        f"call/{a}/1",
+        f"call/{b}/",
+    ]
     assert len({request.export_id for request in requests}) == 4
 
 

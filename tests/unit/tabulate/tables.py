@@ -9,7 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from logferry.sources.registry import source_named
-from logferry.tabulate.landing_rows import rows_of
+from logferry.tabulate.landing_rows import landing_rows
 from logferry.tabulate.parquet import write_table
 from logferry.tabulate.rows import Counts, batched
 from logferry.tabulate.schema import ORIGIN, TABLES
@@ -47,7 +47,7 @@ def tabulated_file(path: Path, body: bytes, *, source: str, step: int = 1 << 20)
     schema = TABLES[found.feed.table]
     counts = Counts()
     chunks = [body[at : at + step] for at in range(0, len(body), step)]
-    entries = rows_of(chunks, found.kind, found.feed, schema.values, counts)
+    entries = landing_rows(chunks, found.kind, found.feed, schema.values, counts)
     origin = dict.fromkeys(ORIGIN)
     batches = (batch for name, rows in entries for batch in batched(rows, {**origin, "entry": name}))
     file = path / "table.parquet"

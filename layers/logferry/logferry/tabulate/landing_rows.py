@@ -25,7 +25,7 @@ INFLATED: Final = 1024**2
 GZIP: Final = 31
 
 
-def rows_of(
+def landing_rows(
     chunks: Iterable[bytes], kind: FileKind, feed: Feed, columns: Mapping[str, str], counts: Counts
 ) -> Iterator[tuple[str | None, Iterator[Row]]]:
     """Yield the rows of each entry with its name (None in a file that is no archive), to be read in turn.

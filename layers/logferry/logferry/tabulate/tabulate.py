@@ -25,7 +25,7 @@ from logferry.storage.bucket import (
 )
 from logferry.storage.writer import ObjectWriter
 from logferry.tabulate.landing import Nothing, NotYet, find_landing
-from logferry.tabulate.landing_rows import rows_of
+from logferry.tabulate.landing_rows import landing_rows
 from logferry.tabulate.parquet import write_table
 from logferry.tabulate.rows import Counts, batched
 from logferry.tabulate.schema import TABLES
@@ -45,7 +45,7 @@ PAUSES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Seconds to wait for the ledger, which follows the manifest at once; after a kill only a later try helps."""
 
 
-class Changed(Exception):  # noqa: N818 - no failure: the caller looks again
+class TableChanged(Exception):  # noqa: N818 - no failure: the caller looks again
     """Another landing has taken the manifest's place."""
 
 
@@ -75,7 +75,7 @@ def tabulate(
         except Nothing as nothing:
             log().info("nothing to tabulate", extra={"key": key, "reason": str(nothing)})
             return {"key": key, "table_key": None, "rows": 0, "row_errors": 0}
-        except (Changed, AlreadyThere, Conflict) as change:
+        except (TableChanged, AlreadyThere, Conflict) as change:
             log().info("looking again", extra={"key": key, "reason": type(change).__name__})
     raise DeliveryError(f"{key} changed {TURNS} times while it was tabulated: try again later")
 
@@ -94,7 +94,7 @@ def _wait_for_landing(bucket: str, key: str, sleep: Callable[[float], None]) -> 
 
 
 class Tabulating:
-    """One landing on its way. `run` raises Changed, AlreadyThere or Conflict where it must begin again."""
+    """One landing. `run` raises TableChanged, AlreadyThere or Conflict where it must begin anew."""
 
     def __init__(self, landing: Landing, check: Callable[[], None]) -> None:
         self._landing, self._check = landing, check
@@ -154,7 +154,7 @@ class Tabulating:
         """Yield the rows of all objects in batches, column by column."""
         for landed in self._landing.manifest.objects:
             origin = self._origin(landed)
-            for entry, rows in rows_of(
+            for entry, rows in landing_rows(
                 self._chunks(landed),
                 self._landing.source.kind,
                 self._landing.feed,
@@ -207,7 +207,7 @@ class Tabulating:
                 writer.advance(count)
             # Looked at after what is replaced, whose condition tells what came in between.
             if not self._landing.manifest.is_current(self._s3, self._bucket, self._owner):
-                raise Changed
+                raise TableChanged
             writer.commit()
         # What is open now was left by a killed process, or is a duplicate's, whose next try finds all done.
         abort_uploads(self._s3, self._bucket, self._key, self._owner)

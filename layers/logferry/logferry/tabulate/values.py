@@ -41,9 +41,9 @@ def instant(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Unreadable(f"no time: {show(text)}") from None
+        raise Unreadable(f"no time: {shown(text)}") from None
     if moment.tzinfo is None:
-        raise Unreadable(f"a time without an offset: {show(text)}")
+        raise Unreadable(f"a time without an offset: {shown(text)}")
     return microseconds(moment)
 
 
@@ -56,11 +56,11 @@ def microseconds(moment: datetime) -> int:
 def whole(text: str) -> int:
     """Return a whole number of 64 bits. Raise Unreadable."""
     if not WHOLE.fullmatch(text) or not -LARGEST <= (number := int(text)) <= LARGEST:
-        raise Unreadable(f"no whole number: {show(text)}")
+        raise Unreadable(f"no whole number: {shown(text)}")
     return number
 
 
-def show(text: str) -> str:
+def shown(text: str) -> str:
     """Return the beginning of a text as it can be read and stored."""
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
     return repr(shown).encode(errors="backslashreplace").decode()
