@@ -118,6 +118,12 @@ def without_secrets(text: str, secrets: Iterable[str]) -> str:
     In clear, percent-encoded, escaped in JSON or HTML, with other blanks, at any place inside base64; and the
     beginning of one at the end of the text, which somebody may have cut.
     """
+    secrets = tuple(secrets)
+    for secret in secrets:
+        # As it is, first: an odd % or backslash before it would make an escape of its first characters.
+        if len(secret) >= SHORTEST_SECRET:
+            for literal in _literals(secret):
+                text = text.replace(literal, GONE)
     plain, places = _spell(text)
     found: list[tuple[int, int]] = []
     for secret in secrets:
@@ -190,6 +196,13 @@ def _forms(secret: str) -> set[str]:
     for raw in {secret, secret.strip()}:
         forms |= {_whole(core) for core in _base64_cores(raw.encode(errors="surrogatepass"))}
     return {form for form in forms if len(form) >= SHORTEST_SECRET}
+
+
+def _literals(secret: str) -> set[str]:
+    """Return a secret in clear, and what base64 of either alphabet always holds of it."""
+    cores = set(_base64_cores(secret.encode(errors="surrogatepass")))
+    cores |= {core.replace("+", "-").replace("/", "_") for core in cores}
+    return {secret, *(core for core in cores if len(core) >= SHORTEST_SECRET)}
 
 
 def _whole(secret: str) -> str:
