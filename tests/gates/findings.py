@@ -33,7 +33,7 @@ def findings(one: Deployment) -> list[str]:
         *machines.findings(one.machines, template),
         *parameters.findings(template),
     ]
-    return found or linted(template) or list(asked.findings(template))
+    return found or list(asked.findings(template)) or linted(template)
 
 
 def linted(template: dict[str, Any]) -> list[str]:
