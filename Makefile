@@ -11,7 +11,7 @@ RUN   := $(CLEAN) .venv/bin/python -m
 GATES := $(RUN) tests.gates
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types unit bench test-browser smoke tabulate lock clean .venv tools
+.PHONY: help demo test lint format types unit faults bench test-browser smoke tabulate lock clean .venv tools
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ types: .venv ## mypy, strict
 
 unit: .venv ## the unit tests alone
 	@$(RUN) pytest tests/unit -n 2
+
+faults: .venv ## every fault at every call of an export, alone and in sampled pairs, in a simulation
+	@$(RUN) tests.simulation faults
 
 bench: .venv ## the benchmarks, side by side with what people use today
 	@$(RUN) tests.benchmarks
