@@ -11,7 +11,7 @@ RUN   := $(CLEAN) .venv/bin/python -m
 GATES := $(RUN) tests.gates
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types unit faults bench test-browser smoke tabulate lock clean .venv tools
+.PHONY: help demo test lint format schemas types unit faults bench test-browser smoke tabulate lock clean .venv tools
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ lint: tools ## the static checks alone: code, types, template, state machines, p
 format: .venv ## put the code into shape
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+schemas: .venv ## write the schemas of the inputs again, from the models and the sources
+	@$(RUN) tests.gates.schemas
 
 types: .venv ## mypy, strict
 	.venv/bin/mypy

@@ -20,7 +20,7 @@ def validator(document: dict[str, Any]) -> Draft202012Validator:
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_schema_is_what_the_models_make(name: str) -> None:
-    assert (FOLDER / name).read_text() == text_of(name), "run: python -m tests.gates.schemas"
+    assert (FOLDER / name).read_text() == text_of(name), "run: make schemas"
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
