@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -506,6 +507,95 @@ def test_a_throttled_release_is_retried_and_announced_once(steps: Steps) -> None
     steps.abandon(IBM, "CorruptDownloadError", "bad")
     assert steps.vendors.sessions == []
     assert [message["error"] for message in steps.messages] == ["CorruptDownloadError"]
+
+
+def test_a_failure_is_written_and_told_before_the_vendor_is_asked_to_let_go(steps: Steps) -> None:
+    # Given a session, and what ledger and people know while its release is under way
+    state = steps.ready(IBM)
+    known: list[Any] = []
+    during(steps, "delete", lambda: known.append((steps.row(IBM), steps.messages)))
+    # When the export is abandoned
+    steps.abandon(IBM, "SourceUnavailableError", "503")
+    # Then the failure was written and told before, and the session was forgotten after it
+    [(row, messages)] = known
+    assert (row["state"], row["job_id"]) == ("FAILED", state["job_id"])
+    assert [message["status"] for message in messages] == ["FAILED"]
+    assert "job_id" not in steps.row(IBM)
+
+
+def test_a_release_that_is_killed_is_finished_by_the_next_call(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an abandon that is killed while the vendor is asked to let go
+    steps.ready(IBM)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(source_named(IBM["source"])), "delete", killed)
+        with pytest.raises(KilledError):
+            steps.abandon(IBM, "ExportFailedError", "no")
+    row = steps.row(IBM)
+    assert (row["state"], row["failures"]) == ("FAILED", 1)
+    # When it is called again, and a third time
+    cleared: list[object] = []
+    monkeypatch.setattr("logferry.export.abandon.clear", lambda *_: cleared.append(steps.vendors.sessions))
+    steps.abandon(IBM, "ExportFailedError", "no")
+    steps.abandon(IBM, "ExportFailedError", "no")
+    # Then the session is gone, S3 was looked at after that, nobody was told twice, and nothing counted twice
+    assert cleared == [[], []]
+    assert len(steps.vendors.seen("delete")) == 1
+    assert len(steps.messages) == 1
+    assert steps.row(IBM)["failures"] == 1
+
+
+def test_a_release_that_trickles_ends_in_time_and_the_rest_is_done(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a vendor that does not come to an end with its answer to a release
+    steps.ready(IBM)
+    monkeypatch.setattr("logferry.export.abandon.RELEASE_SECONDS", 0.3)
+    steps.vendors.script("delete", Reply(200, body=b" " * 99, delay=3))
+    cleared: list[object] = []
+    monkeypatch.setattr("logferry.export.abandon.clear", lambda *_: cleared.append(1))
+    began = time.monotonic()
+    # When the export is abandoned
+    with pytest.raises(SourceUnavailableError):
+        steps.abandon(IBM, "ExportFailedError", "no")
+    # Then it ends soon, everything but the release is done, and the session is still known
+    assert time.monotonic() - began < 2.5
+    assert (len(cleared), len(steps.messages)) == (1, 1)
+    assert steps.row(IBM)["state"] == "FAILED"
+    steps.vendors.clear()
+    steps.abandon(IBM, "ExportFailedError", "no")
+    assert steps.vendors.sessions == []
+
+
+def test_a_topic_that_is_away_keeps_no_session_at_the_vendor(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps.ready(IBM)
+    failing_once(monkeypatch, runtime.client("sns"), "publish", DeliveryError("SNS is away"))
+    with pytest.raises(DeliveryError, match="SNS"):
+        steps.abandon(IBM, "ExportFailedError", "no")
+    assert steps.vendors.sessions == []
+    steps.abandon(IBM, "ExportFailedError", "no")
+    assert len(steps.messages) == 1
+
+
+@pytest.mark.parametrize(("status", "failures"), [("ABORTED", 0), ("TIMED_OUT", 1), ("FAILED", 1)])
+def test_an_export_that_a_person_stopped_is_no_failed_attempt(
+    steps: Steps, status: str, failures: int
+) -> None:
+    # Given an execution that ends where no Catch runs
+    steps.ready(LOG)
+    steps.ended(LOG, status, error="Enough", cause="stopped")
+    # Then only what failed by itself counts, and all of it is told
+    row = steps.row(LOG)
+    assert (row["state"], row["failures"]) == ("FAILED", failures)
+    assert [message["status"] for message in steps.messages] == ["FAILED"]
+    # And failures before and after it count as ever
+    steps.ready(LOG, name="two")
+    steps.abandon(LOG, "DeliveryError", name="two")
+    steps.ended(LOG, "ABORTED", name="two")
+    assert steps.row(LOG)["failures"] == failures + 1
 
 
 def test_fewer_files_at_the_second_asking_are_no_landing(

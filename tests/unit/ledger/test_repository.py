@@ -183,6 +183,7 @@ WRITES = {
     "landed": {RecordState.SUBMITTED},
     "notified": {RecordState.LANDED},
     "failed": {RecordState.CLAIMED, RecordState.SUBMITTED, RecordState.FAILED},
+    "released": {RecordState.FAILED, RecordState.LANDED},
 }
 
 

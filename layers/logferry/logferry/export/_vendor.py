@@ -9,6 +9,7 @@ from logferry.sources.registry import source_named
 from logferry.storage.keys import object_key
 from logferry.vendor.auth import Access
 from logferry.vendor.client import Api
+from logferry.vendor.transport import EXCHANGE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,12 +29,15 @@ def final_key(source: Source, request: ExportRequest, row: ExportRecord, place: 
     return object_key(request, source.folder(request), source.kind.extension, place)
 
 
-def open_api(source: Source, request: ExportRequest, *, awaiting: bool = False) -> Api:
+def open_api(
+    source: Source, request: ExportRequest, *, awaiting: bool = False, seconds: float = EXCHANGE_SECONDS
+) -> Api:
     """Load the connection of a request. Raises ConnectionConfigError, before anything is sent.
 
-    `awaiting`: its job is awaited, so that a redirect raises MalformedReplyError.
+    `awaiting`: its job is awaited, so that a redirect raises MalformedReplyError. `seconds`: the longest that
+    each exchange may take.
     """
-    access = Access(request.connection, source.rules, runtime.secret, runtime.tokens())
+    access = Access(request.connection, source.rules, runtime.secret, runtime.tokens(), seconds=seconds)
     return Api(access, source.permission, awaiting=awaiting)
 
 

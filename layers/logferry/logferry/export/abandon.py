@@ -22,6 +22,7 @@ from logferry.telemetry import follow, log, measure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from logferry.ledger.record import ExportRecord
     from logferry.models.request import ExportRequest
 
 ABORTED = "ExecutionAborted"
@@ -32,6 +33,9 @@ KEEPS_JOB = {
     "States.Timeout",
     ABORTED,
 }
+RELEASE_SECONDS = 20.0
+"""How long each exchange of a release may take: with a token and one more of both after a 401 that is far
+below the function's 180 s, however slowly the vendor answers."""
 ENDED = {"TIMED_OUT": "States.Timeout", "ABORTED": ABORTED, "FAILED": "ExecutionFailed"}
 """What an execution that no Catch saw ended with, named as errors."""
 
@@ -44,6 +48,8 @@ class Failure:
     document: Any
     error: str
     cause: str
+    stopped: bool = False
+    """Whether a person stopped it: that says nothing of the export, and is no failed attempt."""
 
     @property
     def keeps_job(self) -> bool:
@@ -84,11 +90,11 @@ class Failure:
             document = json.loads(known.get("input") or "null")
         except ValueError:
             document = None
-        return cls(arn, document, error, cause)
+        return cls(arn, document, error, cause, stopped=status == "ABORTED")
 
 
 def abandon(event: Mapping[str, Any]) -> dict[str, str]:
-    """Clean up, write the ledger, notify once an execution; give `{Error, Cause}` for the Fail state.
+    """Write the ledger, notify once an execution, clean up; give `{Error, Cause}` for the Fail state.
 
     Never touches what has landed, nor another execution's row. Raises SourceUnavailableError, DeliveryError
     and the like where something could not be cleaned up, after everything else was done.
@@ -98,8 +104,7 @@ def abandon(event: Mapping[str, Any]) -> dict[str, str]:
         return {}
     request = _request(failure.document)
     follow(execution=failure.execution, **(request.names if request else _outline(failure.document)))
-    problems = list(_clean(failure, request)) if request else []
-    _announce(failure, request)
+    problems = list(_give_up(failure, request))
     if problems:
         raise problems[0]
     return {"Error": failure.error, "Cause": failure.cause}
@@ -112,34 +117,61 @@ def _request(document: Any) -> ExportRequest | None:
         return None
 
 
-def _clean(failure: Failure, request: ExportRequest) -> Iterator[LogferryError]:
-    """Release and write off; give the problems met on the way."""
-    source = source_named(request.source)
-    ledger = runtime.ledger()
-    row = ledger.read(request)
-    if row is None or row.owner != failure.execution:
-        return
-    released = source.adoptable or not row.job_id
-    if not released:
-        try:
-            source.delete(Job(str(row.job_id), request), open_api(source, request))
-            released = True
-        except Throttled as throttled:
-            yield SourceUnavailableError(f"job {row.job_id} could not be released: {throttled}")
-        except LogferryError as error:
-            yield error
-    if row.state is RecordState.LANDED and row.item.get("failed_attempt") != row.attempt:
-        return
+def _give_up(failure: Failure, request: ExportRequest | None) -> Iterator[LogferryError]:
+    """Yield the problems met on the way. Ledger and people first: a vendor can hold up a release."""
+    row = None
     try:
-        # First the fence: from here on a fetch that still runs can commit nothing any more.
-        if row.state is not RecordState.LANDED:
-            keep = (source.adoptable and failure.keeps_job) or not released
-            row = ledger.failed(row, failure.error, failure.cause, keep_job=keep)
-        clear(source, request, row)
-    except FencedError:
-        log().info("another execution took over", extra={"export_id": request.export_id})
+        row = _write_off(failure, request) if request else None
     except LogferryError as error:
         yield error
+    try:
+        _announce(failure, request)
+    except LogferryError as error:
+        yield error
+    if request and row:
+        yield from _clean(row, request)
+
+
+def _write_off(failure: Failure, request: ExportRequest) -> ExportRecord | None:
+    """Write the failure into this execution's row, and return it; None where the row is another's.
+
+    That is the fence: from here on a fetch that still runs can commit nothing any more.
+    """
+    row = runtime.ledger().read(request)
+    if row is None or row.owner != failure.execution:
+        return None
+    if row.state is RecordState.LANDED:
+        return row
+    # A job that has to be released stays in the row until it is, so that a repeated call finds it.
+    keep = failure.keeps_job or not source_named(request.source).adoptable
+    try:
+        return runtime.ledger().failed(
+            row, failure.error, failure.cause, keep_job=keep, counts=not failure.stopped
+        )
+    except FencedError:
+        log().info("another execution took over", extra={"export_id": request.export_id})
+        return None
+
+
+def _clean(row: ExportRecord, request: ExportRequest) -> Iterator[LogferryError]:
+    """Release what the vendor holds, and clear what lies in the bucket; yield the problems."""
+    source = source_named(request.source)
+    if row.job_id and not source.adoptable:
+        try:
+            api = open_api(source, request, seconds=RELEASE_SECONDS)
+            source.delete(Job(row.job_id, request), api)
+            row = runtime.ledger().released(row)
+        except Throttled as throttled:
+            yield SourceUnavailableError(f"job {row.job_id} could not be released: {throttled}")
+        except FencedError:
+            log().info("another execution took over", extra={"export_id": request.export_id})
+        except LogferryError as error:
+            yield error
+    if row.item.get("failed_attempt") == row.attempt:
+        try:
+            clear(source, request, row)
+        except LogferryError as error:
+            yield error
 
 
 def _announce(failure: Failure, request: ExportRequest | None) -> None:

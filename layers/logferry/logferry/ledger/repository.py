@@ -146,8 +146,10 @@ class Ledger:
         """Mark the landing as announced."""
         return self._write(row, {"notified_at": self._stamp()}, states=(RecordState.LANDED,))
 
-    def failed(self, row: ExportRecord, error: str, cause: str, *, keep_job: bool) -> ExportRecord:
-        """Return the export up for this attempt, which counts as one failure however often this is called.
+    def failed(
+        self, row: ExportRecord, error: str, cause: str, *, keep_job: bool, counts: bool = True
+    ) -> ExportRecord:
+        """Write this attempt off; it counts as one failure however often this is called, if it `counts`.
 
         An earlier landing stays LANDED; a job that is not kept is never adopted.
         """
@@ -157,11 +159,17 @@ class Ledger:
             "cause": cause,
             "failed_at": self._stamp(),
             "failed_attempt": row.attempt,
-            "failures": row.failures + (row.item.get("failed_attempt") != row.attempt),
+            "failures": row.failures + (counts and row.item.get("failed_attempt") != row.attempt),
         }
         remove = ("intended_at",) if keep_job else ("intended_at", "job_id", "submitted_at")
         working = (RecordState.CLAIMED, RecordState.SUBMITTED, RecordState.FAILED)
         return self._write(row, changes, remove=remove, states=working)
+
+    def released(self, row: ExportRecord) -> ExportRecord:
+        """Forget a job that the vendor has let go of."""
+        ended = (RecordState.FAILED, RecordState.LANDED)
+        changes = {"released_at": self._stamp()}
+        return self._write(row, changes, remove=("job_id",), states=ended, same=("job_id",))
 
     # ---- what was announced
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from logferry.errors import AuthenticationError, SourceUnavailableError
 from logferry.models.request import digest
 from logferry.vendor.connection import Connection
-from logferry.vendor.transport import SMALL_REPLY_BYTES, NotJsonError, UnansweredError, send
+from logferry.vendor.transport import EXCHANGE_SECONDS, SMALL_REPLY_BYTES, NotJsonError, UnansweredError, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +45,8 @@ class Access:
     secret: Callable[..., str]
     tokens: dict[str, tuple[str, float]] = field(repr=False)
     clock: Callable[[], float] = time.time
+    seconds: float = EXCHANGE_SECONDS
+    """How long each exchange may take."""
     renewed: bool = False
     retired: tuple[str, ...] = field(default=(), repr=False)
     """Secrets from before the renewal: the vendor may still repeat them."""
@@ -107,6 +109,7 @@ class Access:
                 body=urlencode(request.form).encode(),
                 basic=request.basic,
                 limit=SMALL_REPLY_BYTES,
+                seconds=self.seconds,
             )
         except UnansweredError as error:
             raise error.unavailable(host) from None

@@ -116,7 +116,14 @@ class Api:
             headers["Content-Type"] = "application/json"
         host = self.access.connection.host
         try:
-            reply = send(method, url, headers=headers, body=body, limit=limit or self._usual_limit)
+            reply = send(
+                method,
+                url,
+                headers=headers,
+                body=body,
+                limit=limit or self._usual_limit,
+                seconds=self.access.seconds,
+            )
         except UnansweredError as error:
             if submit and error.sent:
                 raise SubmitUncertainError(f"no reply to the submit from {host}: {error}") from None

@@ -129,19 +129,21 @@ def send(
     body: bytes | None = None,
     basic: tuple[str, str] | None = None,
     limit: int | None = None,
+    seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Reply:
-    """Send one request, on a connection of its own, following no redirect, within EXCHANGE_SECONDS.
+    """Send one request, on a connection of its own, following no redirect, within `seconds`.
 
     A connection of its own, since a pooled one that the vendor had closed would look like a lost reply.
-    `limit` is the most bytes of a reply. Raises `UnansweredError`, and ConnectionConfigError for headers that
-    HTTP does not allow.
+    `limit` is the most bytes of a reply; `seconds` are EXCHANGE_SECONDS if not given. Raises
+    `UnansweredError`, and ConnectionConfigError for headers that HTTP does not allow.
     """
     headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **headers}
     _check_headers(headers, basic)
     limit = limit or REPLY_BYTES
     watched = _Body(body) if body is not None else None
-    deadline = Deadline(clock() + EXCHANGE_SECONDS, clock)
+    seconds = seconds or EXCHANGE_SECONDS
+    deadline = Deadline(clock() + seconds, clock)
     try:
         with (
             _Session(deadline) as session,
@@ -151,7 +153,7 @@ def send(
                 headers=headers,
                 data=watched,
                 auth=HTTPBasicAuth(*basic) if basic else _no_auth,
-                timeout=(CONNECT_SECONDS, EXCHANGE_SECONDS),
+                timeout=(CONNECT_SECONDS, seconds),
                 allow_redirects=False,
                 stream=True,
             ) as response,
