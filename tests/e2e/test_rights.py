@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 STREAM = 24 * 1024 * 1024
 """Bytes of data: more than one part of 16 MiB."""
 OWNERS = "states:DescribeExecution"
-BESIDES = ("kms:", "logs:", OWNERS)
+BESIDES = ("kms:", "logs:", OWNERS, "s3:GetObjectVersion")
+"""Rights whose use does not show: a request's path does not tell whether a version was named."""
 
 
 def collection(world: World, *, dry_run: bool) -> dict[str, object]:

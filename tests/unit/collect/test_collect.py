@@ -190,11 +190,80 @@ def test_windows_keep_the_zones_own_offset(stack: Stack) -> None:
     ]
 
 
-def test_the_functions_own_clock_does_not_count_where_the_input_gives_a_time(stack: Stack) -> None:
-    # Given / When an end that is not now
-    items = stack.planned(make(stack, until="2030-01-01T00:00:00Z", lookback=1))
-    # Then the last window ends there
-    assert items[0]["input"]["window"]["end"] == "2030-01-01T00:00:00+00:00"
+def test_an_end_that_is_still_to_come_is_cut_to_now(stack: Stack) -> None:
+    # Given / When an end years ahead
+    state = make(stack, until="2030-01-01T00:00:00Z", lookback=1)
+    # Then the last window is the last one that is over, and state and output say the end that was used
+    assert stack.planned(state)[0]["input"]["window"]["end"] == "2026-11-20T00:00:00+00:00"
+    assert (state["now"], state["until"]) == ("2026-11-20T06:00:00Z",) * 2
+    assert finish(state)["summary"]["until"] == "2026-11-20T06:00:00Z"
+
+
+def test_a_collection_of_days_to_come_plans_nothing(stack: Stack) -> None:
+    # Given / When a beginning before the end that was asked for, but after now
+    state = make(stack, until="2030-01-01T00:00:00Z", **{"from": "2027-01-01"})
+    # Then it is no mistake: there is nothing to do yet
+    assert state["connections"] == []
+    result = finish(state)
+    assert (result["complete"], result["summary"]["planned"]) == (True, 0)
+
+
+def test_a_landing_asked_for_before_its_windows_end_is_exported_again(stack: Stack) -> None:
+    # Given a day that landed as it was at noon, one of an earlier release that only says so in words, and one
+    # that was whole
+    stack.land(17)
+    stack.land(18, suspect=["asked for before the window was over, so later records are not in it"])
+    stack.land(19, requested_at="2026-11-19T12:00:00Z")
+    # When the days are planned
+    state = make(stack, lookback=3)
+    # Then the two are planned, as refreshes
+    items = stack.planned(state)
+    assert [(item["input"]["window"]["start"][:10], item["input"]["refresh"]) for item in items] == [
+        ("2026-11-18", True),
+        ("2026-11-19", True),
+    ]
+    # And the report, where nobody exported them, and the picture call them what they are
+    summary = finish(state)["summary"]
+    assert (summary["planned"], summary["failed"], summary["already_landed"]) == (2, 2, 1)
+    assert "1 landed, 2 early" in show({**WEEK, "lookback": 3, "widgetContext": {"params": WEEK}})
+
+
+def test_an_early_landing_is_given_up_after_as_many_failures_as_any_window(stack: Stack) -> None:
+    # Given a day that landed early, and whose refresh failed once
+    stack.land(19, requested_at="2026-11-19T12:00:00Z")
+    row = stack.ledger.read(stack.export(19))
+    assert row
+    taken = stack.ledger.take(row, "arn:dead", state=row.state.CLAIMED, refresh=True)
+    stack.ledger.failed(taken, "ExportFailedError", "no", keep_job=False)
+    # When it is planned with two attempts allowed, and with one
+    # Then it is tried again, and given up
+    assert len(stack.planned(make(stack, lookback=1, max_attempts=2))) == 1
+    assert stack.planned(make(stack, lookback=1, max_attempts=1)) == []
+
+
+def test_lists_and_plans_are_read_in_the_version_that_was_written(stack: Stack) -> None:
+    # Given a plan in a bucket that keeps versions
+    s3 = boto3.client("s3", REGION)
+    s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+    state = make(stack, lookback=2)
+    # When somebody writes other things under its keys
+    (one,) = state["connections"]
+    for key in (state["plan_key"], one["items_key"]):
+        s3.put_object(Bucket="bucket", Key=key, Body=b"[]")
+    # Then the list that the state names is still the plan's, and the report counts what was planned
+    named = s3.get_object(Bucket="bucket", Key=one["items_key"], VersionId=one["items_version"])
+    assert len(json.loads(named["Body"].read())) == 2
+    assert finish(state)["summary"]["planned"] == 2
+
+
+def test_a_state_without_versions_is_read_as_the_release_before_wrote_it(stack: Stack) -> None:
+    # Given a running collection that an earlier release planned, whose state names no versions
+    state = make(stack, lookback=2)
+    old = {name: state[name] for name in ("execution", "plan_key", "report_key", "dry_run", "connections")}
+    # When it is reported, with and without them, in a bucket that keeps no versions
+    # Then both count the same
+    assert finish(old)["summary"] == finish(state)["summary"]
+    assert state["connections"][0]["items_version"] == "null"
 
 
 def test_a_source_gets_no_longer_windows_than_it_takes(stack: Stack) -> None:
@@ -235,6 +304,9 @@ def test_a_dry_run_starts_nothing_and_reports_everything(stack: Stack) -> None:
         "already_landed": 1,
         "given_up": 1,
         "failed": 0,
+        "suspect": 0,
+        "exports": 0,
+        "until": "2026-11-20T02:00:00Z",
         "report_key": state["report_key"],
     }
     written = stack.read(state["report_key"])
@@ -266,6 +338,9 @@ def test_a_report_tells_what_became_of_each_window(stack: Stack) -> None:
         "already_landed": 1,
         "given_up": 0,
         "failed": 4,
+        "suspect": 0,
+        "exports": 6,
+        "until": "2026-11-20T02:00:00Z",
         "report_key": state["report_key"],
     }
     # And the report names each, with the reason where it is not there

@@ -39,6 +39,8 @@ DAILY = {"exports": [SERIES], "every": "day"}
         ({"until": "<aws.scheduler.scheduled-time>"}, "until: EventBridge"),
         ({"settle": "P1M"}, "settle: "),
         ({"from": "yesterday"}, "from: "),
+        ({"from": "2026-11-21"}, "from: is later than now and than until"),
+        ({"from": "2026-11-21", "until": "2026-11-20T23:00:00Z"}, "from: is later than now and than until"),
         ({"every": "hour", "from": "1950-01-01"}, "from: some 673,974 windows are more"),
         ({"lookback": 0}, "lookback: "),
         ({"max_concurrency": 0}, "max_concurrency: "),

@@ -294,3 +294,15 @@ def test_a_job_from_the_future_is_adopted(world: World) -> None:
     world.die("one")
     world.wait(hours=-1)
     assert world.claim("two")[1].job_id == "job-1"
+
+
+def test_a_refresh_that_another_collection_made_meanwhile_is_not_made_again(world: World) -> None:
+    # Given a landing that two collections planned to refresh as the second attempt, and one of them did
+    world.ledger.notified(world.landed("first"))
+    name = f"arn:aws:states:eu-west-2:1:execution:export:{world.request().export_id}-2"
+    world.ledger.notified(world.landed(name, refresh=True))
+    # When the other comes to it, under the name that says which attempt it planned
+    verdict, _ = world.claim(f"{name}-0a1b2c3d", refresh=True)
+    # Then there is nothing to do; a refresh by hand is made all the same
+    assert verdict == ClaimResult.LANDED
+    assert world.claim("by-hand", refresh=True)[0] == ClaimResult.WORK

@@ -71,10 +71,11 @@ def input_of(request: ExportRequest) -> dict[str, Any]:
     window = request.window
     if window is None:
         raise TypeError("a collection's exports have windows")
-    return {
+    document = {
         "source": request.source,
         "connection": request.connection,
         "target": request.target,
         "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
         "filters": request.filters,
     }
+    return {**document, "refresh": True} if request.refresh else document

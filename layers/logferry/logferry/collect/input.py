@@ -71,18 +71,21 @@ class CollectionInput(BaseModel):
 def read_collection(document: Any, now: datetime) -> Collection:
     """Check the input of a collection and give it. Raises InvalidRequestError that names the field.
 
-    `now` counts only where the input gives no `until`: one input is one plan, whenever it runs. A window that
-    was asked for before it was over is called suspect when it lands.
+    An `until` after `now` is cut to it: no window is planned before it is over.
     """
     given = validated(CollectionInput, document)
     zone = parse_zone(given.timezone)
+    until = parse_until(given.until) if given.until is not None else now
+    start = parse_from(given.from_, zone) if given.from_ is not None else None
+    if start is not None and start > max(now, until):
+        raise InvalidRequestError("from: is later than now and than until; give a day that has begun")
     collection = Collection(
         series=(),
         every=given.every,
         zone=zone,
-        until=parse_until(given.until) if given.until is not None else now,
+        until=min(until, now),
         settle=parse_settle(given.settle),
-        start=parse_from(given.from_, zone) if given.from_ is not None else None,
+        start=start,
         lookback=given.lookback,
         max_concurrency=given.max_concurrency,
         max_attempts=given.max_attempts,

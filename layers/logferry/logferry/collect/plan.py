@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from tempfile import TemporaryFile
@@ -16,6 +17,7 @@ from logferry.collect.collection import export_of, input_of
 from logferry.collect.input import read_collection
 from logferry.collect.report import write_report
 from logferry.ledger.decision import Decision, decide, rows_of
+from logferry.models.request import iso_instant
 from logferry.telemetry import log
 
 if TYPE_CHECKING:
@@ -32,12 +34,13 @@ def plan(event: Mapping[str, Any]) -> dict[str, Any]:
     """Plan the collection of `{request, execution}`; give what the state machine runs on.
 
     `connections` has one entry a connection with windows to export, each with the key of the list that its
-    Distributed Map reads. The state stays small whatever the number of windows: all lists are in the bucket.
-    Raises InvalidRequestError, DeliveryError.
+    Distributed Map reads, and its version. The state stays small whatever the number of windows: all lists
+    are in the bucket. Raises InvalidRequestError, DeliveryError.
     """
     ledger = runtime.ledger()
     execution = event["execution"]
-    collection = read_collection(event["request"], ledger.now())
+    now = ledger.now()
+    collection = read_collection(event["request"], now)
     folder = store.folder_of(execution)
     with _Plan(collection) as made:
         counts = made.make()
@@ -45,22 +48,25 @@ def plan(event: Mapping[str, Any]) -> dict[str, Any]:
             "execution": execution,
             "plan_key": f"{folder}/plan.jsonl",
             "report_key": f"{folder}/report.json",
+            "now": iso_instant(now),
+            "until": iso_instant(collection.until),
             "dry_run": collection.dry_run,
             "connections": [],
         }
-        store.put(state["plan_key"], made.draft, "application/jsonl")
+        state["plan_version"] = store.put(state["plan_key"], made.draft, "application/jsonl")
         log().info("planned", extra={"windows": {str(kind): counts[kind] for kind in Decision}})
         if collection.dry_run:
-            written = write_report(state["plan_key"], state["report_key"], execution)
+            written = write_report(state, execution)
             return {**state, "summary": written.summary}
         for place, (connection, file) in enumerate(sorted(made.lists.items())):
             items_key = f"{folder}/{place:03}-{connection}.json"
             file.write(b"\n]\n")
-            store.put(items_key, file, "application/json")
+            version = store.put(items_key, file, "application/json")
             state["connections"].append(
                 {
                     "connection": connection,
                     "items_key": items_key,
+                    "items_version": version,
                     "max_concurrency": collection.max_concurrency,
                     "run": sha256(execution.encode()).hexdigest()[:RUN_DIGITS],
                 }
@@ -95,11 +101,15 @@ class _Plan:
             rows = rows_of(runtime.ledger(), request, windows)
             for window in windows:
                 row = rows.get(window.key)
-                decision = decide(row, collection.max_attempts, force=collection.force, alive=self._alive)
+                decision = decide(
+                    row, window, collection.max_attempts, force=collection.force, alive=self._alive
+                )
                 counts[decision] += 1
                 self._note({"series": place, "window": _times(window), "decision": decision})
                 if decision is Decision.EXPORT:
-                    self._export(export_of(request, window), (row.attempt if row else 0) + 1)
+                    early = row is not None and row.early(window)
+                    export = replace(export_of(request, window), refresh=early)
+                    self._export(export, (row.attempt if row else 0) + 1)
         return counts
 
     def _note(self, line: Mapping[str, Any]) -> None:

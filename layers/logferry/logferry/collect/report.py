@@ -21,7 +21,7 @@ from logferry.models.request import ExportRequest, Window
 from logferry.telemetry import log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from logferry.ledger.record import ExportRecord
@@ -40,7 +40,7 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
     if "failure" in event:
         return notice.announce_failure(event["failure"], execution)
     plan = event["plan"]
-    written = write_report(plan["plan_key"], plan["report_key"], execution)
+    written = write_report(plan, execution)
     summary, oldest = written.summary, written.oldest_missing
     since = (runtime.ledger().now() - oldest).total_seconds() if oldest else 0.0
     # The alarms on windows given up, and on windows missing for too long, read this line.
@@ -66,19 +66,20 @@ class Written:
     oldest_missing: datetime | None
 
 
-def write_report(plan_key: str, report_key: str, execution: str) -> Written:
-    """Write the report of a plan."""
+def write_report(plan: Mapping[str, Any], execution: str) -> Written:
+    """Write the report of a plan, from the state that `plan` gave."""
     with TemporaryFile() as file:
-        written = _Report(plan_key, file).write(report_key, execution)
-        store.put(report_key, file, "application/json")
+        lines = store.lines(plan["plan_key"], plan.get("plan_version"))
+        written = _Report(lines, file).write(plan["report_key"], execution)
+        store.put(plan["report_key"], file, "application/json")
     return written
 
 
 class _Report:
     """A report in the making; it goes window by window to disk."""
 
-    def __init__(self, plan_key: str, file: IO[bytes]) -> None:
-        self._lines = store.lines(plan_key)
+    def __init__(self, lines: Iterator[dict[str, Any]], file: IO[bytes]) -> None:
+        self._lines = lines
         self._file = file
         self._failed: list[dict[str, Any]] = []
         self._oldest_missing: datetime | None = None
@@ -101,8 +102,13 @@ class _Report:
             self._text("\n]}")
             written.add(place)
         counts = self._counts
-        names = ("planned", "landed", "in_progress", "already_landed", "given_up", "failed")
-        summary = {**{name: counts[name] for name in names}, "report_key": report_key}
+        names = ("planned", "landed", "in_progress", "already_landed", "given_up", "failed", "suspect")
+        summary = {
+            **{name: counts[name] for name in names},
+            "exports": 0 if self._asked["dry_run"] else counts["planned"],
+            "until": self._asked["until"].replace("+00:00", "Z"),
+            "report_key": report_key,
+        }
         self._text(f'], "jobs": {counts["planned"]}, "summary": {json.dumps(summary)}}}\n')
         return Written(summary, self._failed, self._oldest_missing)
 
@@ -120,7 +126,7 @@ class _Report:
         self, series: ExportRequest, window: Window, decision: Decision, row: ExportRecord | None
     ) -> dict[str, Any]:
         export = export_of(series, window)
-        outcome = self._outcome(decision, row)
+        outcome = self._outcome(decision, row, window)
         self._count(decision, outcome)
         if not outcome.there:
             self._oldest_missing = min(self._oldest_missing or window.end, window.end)
@@ -138,19 +144,20 @@ class _Report:
                 self._failed.append({**series.series, "window": window.to_json(), **entry})
         return entry
 
-    def _outcome(self, decision: Decision, row: ExportRecord | None) -> Outcome:
+    def _outcome(self, decision: Decision, row: ExportRecord | None, window: Window) -> Outcome:
         """Return what became of a window; where it was to be exported, whatever is not there has failed."""
-        outcome = outcome_of(row, self._asked["max_attempts"])
+        outcome = outcome_of(row, window, self._asked["max_attempts"])
         if decision is not Decision.EXPORT or self._asked["dry_run"]:
             return outcome
-        if row and row.landed and row.notified:
+        if row and row.notified and outcome.there:
             return outcome
         if outcome is Outcome.GIVEN_UP:
             return outcome
-        now = decide(row, self._asked["max_attempts"], force=False, alive=self._alive)
+        now = decide(row, window, self._asked["max_attempts"], force=False, alive=self._alive)
         return Outcome.IN_PROGRESS if now is Decision.IN_PROGRESS else Outcome.FAILED
 
     def _count(self, decision: Decision, outcome: Outcome) -> None:
+        self._counts["suspect"] += outcome is Outcome.SUSPECT
         if decision is not Decision.EXPORT:
             self._counts[_NAMES[decision]] += 1
             return
@@ -172,6 +179,11 @@ def _failure(row: ExportRecord | None) -> dict[str, Any]:
         }
     if row.state is RecordState.FAILED:
         return {name: row.item.get(name) for name in ("error", "cause")}
+    if row.notified:
+        return {
+            "error": str(row.item.get("error", "NotRefreshed")),
+            "cause": "what landed was asked for before the window was over, and it was not exported again",
+        }
     if row.landed:
         return {
             "error": "NotAnnounced",

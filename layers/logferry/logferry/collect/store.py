@@ -22,12 +22,15 @@ def folder_of(execution: str) -> str:
     return f"{ROOT}/{execution.rpartition(':')[2]}"
 
 
-def put(key: str, file: IO[bytes], content_type: str) -> None:
-    """Store a file from its beginning. Raises DeliveryError."""
+def put(key: str, file: IO[bytes], content_type: str) -> str:
+    """Store a file from its beginning; return its version id. Raises DeliveryError.
+
+    A bucket without versioning calls its only version "null".
+    """
     settings = runtime.settings()
     file.seek(0)
     with delivering("PutObject", settings.bucket, key):
-        runtime.s3().put_object(
+        reply = runtime.s3().put_object(
             Bucket=settings.bucket,
             Key=key,
             Body=file,
@@ -35,12 +38,19 @@ def put(key: str, file: IO[bytes], content_type: str) -> None:
             ChecksumAlgorithm="CRC32",  # a bucket with Object Lock asks for one
             **owned_by(settings.bucket_owner),
         )
+    return reply.get("VersionId", "null")
 
 
-def lines(key: str) -> Iterator[dict[str, Any]]:
-    """Read a file of JSON lines. Raises DeliveryError."""
+def lines(key: str, version: str | None) -> Iterator[dict[str, Any]]:
+    """Read a file of JSON lines in the version that its writer put; the current one where none is known.
+
+    States of earlier releases name no version. Raises DeliveryError.
+    """
     settings = runtime.settings()
+    exact: Any = {"VersionId": version} if version else {}
     with delivering("GetObject", settings.bucket, key):
-        reply = runtime.s3().get_object(Bucket=settings.bucket, Key=key, **owned_by(settings.bucket_owner))
+        reply = runtime.s3().get_object(
+            Bucket=settings.bucket, Key=key, **exact, **owned_by(settings.bucket_owner)
+        )
         for line in reply["Body"].iter_lines(256 * 1024):
             yield json.loads(line)

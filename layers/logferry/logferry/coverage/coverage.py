@@ -56,7 +56,7 @@ def coverage_of_all(ledger: Ledger, now: datetime, max_attempts: int = MAX_ATTEM
 
 
 def _coverage(window: Window, row: ExportRecord | None, max_attempts: int) -> WindowCoverage:
-    return WindowCoverage(window, outcome_of(row, max_attempts), note_of(row))
+    return WindowCoverage(window, outcome_of(row, window, max_attempts), note_of(row))
 
 
 def _known(series: dict[str, object], rows: Sequence[ExportRecord], max_attempts: int) -> SeriesCoverage:

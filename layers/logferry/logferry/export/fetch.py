@@ -16,6 +16,7 @@ from logferry.export.state import ExportState, Step, age
 from logferry.ledger.record import ExportRecord, RecordState
 from logferry.ledger.table import FencedError
 from logferry.models.job import Job
+from logferry.models.request import iso_instant
 from logferry.telemetry import MetricUnit, follow, log, measure
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
 def _land(row: ExportRecord, source: Source, request: ExportRequest, budget: TimeBudget) -> ExportRecord:
     ledger, job = runtime.ledger(), Job(row.job_id or "", request)
     landing = Lander(source, open_api(source, request), job, row, budget).land()
-    counts = {"landed_submits": row.submits, "landed_polls": row.polls}
+    asked = iso_instant(row.submitted_at or row.claimed_at)
+    counts = {"landed_submits": row.submits, "landed_polls": row.polls, "requested_at": asked}
     row = ledger.landed(row, {**landing, **counts})
     log().info(
         "landed", extra={"key": landing["key"], "size": landing["size"], "records": landing["records"]}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from logferry.ledger.record import EARLY
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
@@ -41,7 +43,7 @@ def suspect(
     if not proven:
         reasons.append("the connection ended without a word: a gzip file may have lost whole members behind")
     if request.window and request.window.end > asked:
-        reasons.append("asked for before the window was over, so later records are not in it")
+        reasons.append(f"{EARLY}, so later records are not in it")
     most = limits.get("records", source.record_limit(request))
     if most and records is not None and records >= most:
         reasons.append(f"{records} records: the limit of one download is {most}, so it may have been cut")

@@ -77,16 +77,26 @@ class Claim:
 
     def _landed(self, row: ExportRecord) -> tuple[ClaimResult, ExportRecord]:
         own = row.owner == self.execution
-        enough = not self.request.refresh or (own and row.item.get("landed_attempt") == row.attempt)
+        landed = int(row.item.get("landed_attempt", 0))
+        # A collection's refresh that another collection made meanwhile is not made again.
+        settled = 0 < self._planned <= landed or (own and landed == row.attempt)
+        enough = not self.request.refresh or settled
         if row.notified and enough:
             return ClaimResult.LANDED, row
         if not row.notified and own and enough:
             return ClaimResult.ANNOUNCE, row
         if not row.notified and not own and self.alive(row.owner):
             return ClaimResult.DUPLICATE, row
-        if self.request.refresh:
+        if not enough:
             return ClaimResult.WORK, self._take(row, RecordState.CLAIMED, forget=JOB)
         return ClaimResult.ANNOUNCE, self._take(row, RecordState.LANDED)
+
+    @property
+    def _planned(self) -> int:
+        """Return the attempt that a collection planned this execution for, which its name says, or 0."""
+        export_id, _, rest = self.execution.rpartition(":")[2].partition("-")
+        attempt = rest.partition("-")[0]
+        return int(attempt) if export_id == self.request.export_id and attempt.isdecimal() else 0
 
     def _inherit(self, row: ExportRecord) -> tuple[ClaimResult, ExportRecord]:
         """Take over what a dead or failed execution left: its job, its doubts, or nothing."""

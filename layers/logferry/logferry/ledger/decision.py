@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KEPT = (
     *("state", "owner", "attempt", "failures", "error", "cause"),
     *("landed_at", "notified_at", "key", "records", "suspect"),
+    "requested_at",
 )
 """What plans and reports need of a row; a year of hours stays small in memory without the rest."""
 
@@ -41,19 +42,30 @@ def rows_of(ledger: Ledger, request: ExportRequest, windows: list[Window]) -> di
 
 
 def decide(
-    row: ExportRecord | None, max_attempts: int, *, force: bool, alive: Callable[[str], bool]
+    row: ExportRecord | None,
+    window: Window,
+    max_attempts: int,
+    *,
+    force: bool,
+    alive: Callable[[str], bool],
 ) -> Decision:
     """Decide on one window. `alive` tells whether an execution still runs: the claims of the dead are free.
 
-    What landed and was never announced is planned again, to be announced.
+    What landed and was never announced is planned again, to be announced; what was asked for before the
+    window was over, to be asked for again.
     """
     if row is None:
         return Decision.EXPORT
-    if row.state is RecordState.FAILED:
+    early = row.early(window)
+    if row.state is RecordState.FAILED or (row.state is RecordState.LANDED and early):
         given_up = row.failures >= max_attempts and not force
-        return Decision.GIVEN_UP if given_up else Decision.EXPORT
+        if given_up:
+            return Decision.GIVEN_UP
+        # Where its landing is not announced yet, its execution may be at it.
+        if row.state is RecordState.FAILED or row.notified:
+            return Decision.EXPORT
     if row.state is RecordState.LANDED and row.notified:
         return Decision.LANDED
     if alive(row.owner):
         return Decision.IN_PROGRESS
-    return Decision.LANDED if row.landed and row.notified else Decision.EXPORT
+    return Decision.LANDED if row.landed and row.notified and not early else Decision.EXPORT

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from logferry.models.request import Window
+
+
+EARLY = "asked for before the window was over"
+"""What the `suspect` of a landing says that was early."""
+
 
 class RecordState(StrEnum):
     """Where an export stands."""
@@ -76,6 +82,15 @@ class ExportRecord:
     def notified(self) -> bool:
         """Check whether the landing was announced."""
         return "notified_at" in self.item
+
+    def early(self, window: Window) -> bool:
+        """Check whether what landed was asked for before the window's end, so that later records lack.
+
+        A row of an earlier release does not say when, but calls such a landing suspect.
+        """
+        if asked := self.item.get("requested_at"):
+            return self.landed and datetime.fromisoformat(asked) < window.end
+        return self.landed and any(EARLY in str(reason) for reason in self.item.get("suspect") or ())
 
     @property
     def failures(self) -> int:

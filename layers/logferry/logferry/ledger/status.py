@@ -24,6 +24,8 @@ class Outcome(StrEnum):
     """Landed, and the vendor had nothing in it."""
     SUSPECT = "suspect"
     """Landed, but something says that it may not be everything: the manifest names it under `suspect`."""
+    EARLY = "early"
+    """Landed, but asked for before the window was over: the next collection asks again."""
     IN_PROGRESS = "in progress"
     MISSING = "missing"
     """The ledger knows nothing of it: nobody ever asked for it."""
@@ -84,7 +86,7 @@ def note_of(row: ExportRecord | None) -> str:
     return "; ".join([*map(str, row.item.get("suspect") or ()), *told])
 
 
-def outcome_of(row: ExportRecord | None, max_attempts: int) -> Outcome:
+def outcome_of(row: ExportRecord | None, window: Window, max_attempts: int) -> Outcome:
     """Return what became of a window from its row; an earlier landing outlives a refresh that failed."""
     if row is None:
         return Outcome.MISSING
@@ -92,6 +94,8 @@ def outcome_of(row: ExportRecord | None, max_attempts: int) -> Outcome:
         return Outcome.GIVEN_UP if row.failures >= max_attempts else Outcome.FAILED
     if not row.landed:
         return Outcome.IN_PROGRESS
+    if row.early(window):
+        return Outcome.EARLY
     if row.item.get("suspect"):
         return Outcome.SUSPECT
     return Outcome.EMPTY if row.item.get("records") == 0 else Outcome.LANDED
