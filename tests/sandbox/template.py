@@ -52,7 +52,20 @@ def parameters_of(template: Mapping[str, Any], given: Mapping[str, str]) -> dict
                 raise TemplateError(f"parameter {name}: {text} is not between {low} and {high}")
         listed = rules["Type"].startswith("List<") or rules["Type"] == "CommaDelimitedList"
         values[name] = [part.strip() for part in text.split(",") if part.strip()] if listed else text
+    broken = list(_rules_broken(template, values))
+    if broken:
+        raise TemplateError("; ".join(broken))
     return values
+
+
+def _rules_broken(template: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+    """List what `Rules` say against parameters: the descriptions of assertions that do not hold."""
+    resolver = Resolver(template, values, {})
+    for rule in template.get("Rules", {}).values():
+        if resolver.resolve(rule.get("RuleCondition", {"Fn::Equals": ["", ""]})):
+            for one in rule["Assertions"]:
+                if not resolver.resolve(one["Assert"]):
+                    yield one["AssertDescription"]
 
 
 class Resolver:
@@ -122,6 +135,7 @@ class Resolver:
             "Fn::Not": lambda: not given[0],
             "Fn::And": lambda: all(given),
             "Fn::Or": lambda: any(given),
+            "Fn::Contains": lambda: str(given[1]) in map(str, given[0]),
             "Fn::Select": lambda: given[1][int(given[0])],
             "Fn::Split": lambda: given[1].split(given[0]),
             "Fn::Base64": lambda: base64.b64encode(given.encode()).decode(),

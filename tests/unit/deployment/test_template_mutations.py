@@ -206,6 +206,24 @@ def hidden_and_empty(one: Deployment) -> None:
     one.source["Parameters"]["HttpsProxy"]["NoEcho"] = True
 
 
+def rule_removed(name: str, at: int | None = None) -> Mutation:
+    def mutate(one: Deployment) -> None:
+        if at is None:
+            del one.source["Rules"][name]
+        else:
+            del one.source["Rules"][name]["Assertions"][at]
+
+    return mutate
+
+
+def rule_too_strict(one: Deployment) -> None:
+    del one.source["Rules"]["ScheduleCollectsSomething"]["RuleCondition"]
+
+
+def any_number_of_days(one: Deployment) -> None:
+    del one.source["Parameters"]["TransitionDays"]["AllowedValues"]
+
+
 def full_among_others(one: Deployment) -> None:
     retriers = one.machines["ExportStateMachine"]["States"]["Fetch Export"]["Retry"]
     retriers[1]["ErrorEquals"] += retriers.pop(0)["ErrorEquals"]
@@ -341,6 +359,23 @@ MUTATIONS: dict[str, Mutation] = {
     "an expiration that only hides": versions_kept,
     "delete markers for ever": markers_kept,
     "a hidden parameter that may be empty": hidden_and_empty,
+    "a schedule of nothing": rule_removed("ScheduleCollectsSomething"),
+    "a rule that refuses the defaults": rule_too_strict,
+    "access logs of a bucket that exists": rule_removed("SettingsOfOwnBucket", 0),
+    "a transition of a bucket that exists": rule_removed("SettingsOfOwnBucket", 1),
+    "an expiry of a bucket that exists": rule_removed("SettingsOfOwnBucket", 2),
+    "superseded versions of a bucket that exists": rule_removed("SettingsOfOwnBucket", 3),
+    "a lock of a bucket that exists": rule_removed("SettingsOfOwnBucket", 4),
+    "an owner of the stack's own bucket": rule_removed("BucketOfAnotherAccount", 0),
+    "collections into another account": rule_removed("BucketOfAnotherAccount", 2),
+    "unpacking in another account": rule_removed("BucketOfAnotherAccount", 3),
+    "tables in another account": rule_removed("BucketOfAnotherAccount", 4),
+    "an expiry before the transition": rule_removed("ExpiryAfterTransition"),
+    "an expiry before a late transition": rule_removed("ExpiryAfterLateTransition"),
+    "a transition sooner than S3 takes": any_number_of_days,
+    "an address for somebody else's topic": rule_removed("MailsOfOwnTopics", 0),
+    "an address for somebody else's alarm topic": rule_removed("MailsOfOwnTopics", 1),
+    "a CA bundle without its layer": rule_removed("CaBundleWhole"),
     "no expiry of marks": dropped("Table", P, "TimeToLiveSpecification"),
     "a topic in clear": dropped("Topic", P, "KmsMasterKeyId"),
     "a queue in clear": dropped("AbandonDeadLetters", P, "KmsMasterKeyId"),

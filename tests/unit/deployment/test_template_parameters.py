@@ -24,7 +24,6 @@ PSEUDO = {
 }
 EVERYTHING = {
     "ExistingBucketName": BUCKET,
-    "BucketOwnerAccountId": "999999999999",
     "ExistingTableName": "their-ledger",
     "ExistingTopicArn": TOPIC,
     "ExistingKeyArn": KEY,
@@ -46,12 +45,13 @@ CHOICES: dict[str, dict[str, str]] = {
     "nothing": {},
     "everything": EVERYTHING,
     "their bucket": {"ExistingBucketName": BUCKET},
+    "a bucket of another account": {"ExistingBucketName": BUCKET, "BucketOwnerAccountId": "999999999999"},
     "their topic": {"ExistingTopicArn": TOPIC},
     "their key": {"ExistingKeyArn": KEY},
     "alarms to their topic": {"AlarmTopicArn": TOPIC},
     "no alarms, no dashboard": {"Alarms": "OFF", "Dashboard": "OFF"},
     "no alarms, but a topic for them": {"Alarms": "OFF", "AlarmTopicArn": TOPIC, "AlarmEmail": "a@b.example"},
-    "a schedule without alarms": {"Schedule": "ON", "Alarms": "OFF"},
+    "a schedule without alarms": {"Schedule": "ON", "Alarms": "OFF", "CollectExports": '[{"source": "x"}]'},
     "mails": {"AlarmEmail": "a@b.example", "NotificationEmail": "c@d.example"},
     "locked and kept": {"ObjectLockMode": "COMPLIANCE", "TransitionDays": "30", "ExpirationDays": "3650"},
     "access logs": {"AccessLogBucketName": "their-logs", "NoncurrentDays": "90"},
@@ -92,12 +92,47 @@ def test_what_exists_is_used_and_not_made() -> None:
     own = {"Bucket", "BucketPolicy", "Topic", "TopicPolicy", "Key", "AlarmTopic", "Table"}
     assert not own & set(resources)
     told = resources["FetchFunction"]["Environment"]["Variables"]
-    assert (told["BUCKET"], told["BUCKET_OWNER"], told["TOPIC_ARN"]) == (BUCKET, "999999999999", TOPIC)
+    assert (told["BUCKET"], told["BUCKET_OWNER"], told["TOPIC_ARN"]) == (BUCKET, "123456789012", TOPIC)
     assert f"arn:aws:s3:::{BUCKET}/*" in json.dumps(resources["FetchRole"])
     assert resources["ExportsFailedAlarm"]["AlarmActions"] == [TOPIC]
     assert told["TABLE"] == "their-ledger"
     assert ":table/their-ledger" in json.dumps(resources["FetchRole"])
     assert resources["AbandonDeadLetters"]["KmsMasterKeyId"] == KEY
+
+
+def test_every_call_insists_on_the_owner_of_a_bucket_of_another_account() -> None:
+    told = made(CHOICES["a bucket of another account"])["FetchFunction"]["Environment"]["Variables"]
+
+    assert told["BUCKET_OWNER"] == "999999999999"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"Schedule": "ON"}, "Schedule=ON needs CollectExports"),
+        (
+            {"ExistingBucketName": BUCKET, "ObjectLockMode": "COMPLIANCE"},
+            "Object Lock on your existing bucket",
+        ),
+        ({"BucketOwnerAccountId": "999999999999"}, "needs ExistingBucketName"),
+        ({"AlarmEmail": "a@b.example", "AlarmTopicArn": TOPIC}, "subscribe addresses to AlarmTopicArn"),
+        ({"TransitionDays": "30", "ExpirationDays": "14"}, "expire after 365 days or later"),
+    ],
+)
+def test_what_can_never_work_is_refused_with_a_sentence(given: dict[str, str], sentence: str) -> None:
+    with pytest.raises(TemplateError, match=sentence):
+        parameters_of(deployment().translated(), given)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [("nothing", "Nobody yet"), ("mails", "a@b.example"), ("no alarms, no dashboard", "Alarms are off")],
+)
+def test_outputs_say_who_hears_of_alarms(choice: str, words: str) -> None:
+    template = deployment().translated()
+    resolver = Resolver(template, parameters_of(template, CHOICES[choice]), PSEUDO)
+
+    assert words in resolver.resolve(template["Outputs"]["AlarmsHeardBy"]["Value"])
 
 
 def test_network_proxy_and_ca_bundle_reach_every_function_or_none() -> None:
