@@ -262,6 +262,30 @@ def test_json_that_is_none_is_said_and_stops_nothing_else(store: Store) -> None:
     assert store.unpacked() == {"2.json.gz": b"1\n2\n", "3.csv.gz": b"3"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'[{"a": "first\nsecond"}]',
+        b"[1,,2]",
+        b"[1,2,]",
+        b'{"a": 1,}\n{"a": 2}',
+        b"[Infinity]",
+        b'["\xed\xa0\x80"]',
+        b"[" * 100_000 + b"]" * 100_000,
+        b"[" + b"[1]," * 600_000 + b",1]",
+    ],
+    ids=["line break", "two commas", "last comma", "lines", "Infinity", "surrogate", "deep", "long"],
+)
+def test_no_other_text_is_written_than_was_read(store: Store, text: bytes) -> None:
+    # Given JSON that is none, though its brackets balance
+    key = store.land(("1.json", text), ("2.json", b'["\\ud800"]'))
+    # When
+    with pytest.raises(CorruptDownloadError, match=r"1 entries .*1\.json\.gz: (no JSON parser|the JSON is)"):
+        store.unpack(key)
+    # Then nothing of it lies there
+    assert store.unpacked() == {"2.json.gz": b'"\\ud800"\n'}
+
+
 def test_names_are_never_trusted(store: Store) -> None:
     # Given an archive of names that lead elsewhere, one of them twice
     names = ["../../x.csv", "/etc/x.csv", "a?b.csv", "n" * 300 + ".csv", "x.csv", "y.csv"]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from typing import Any
 
 import pytest
 import xlsxwriter
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logferry.models.job import FileKind
+from logferry.verify import json_items
 from logferry.verify.json_items import JsonCounter
 from logferry.verify.records import LONGEST_LINE, CsvCounter, LineCounter, SheetCounter
 from tests.unit.verify.archives import Wanted, verify, zipped
@@ -149,13 +151,39 @@ def test_a_long_line_is_still_a_row() -> None:
         (b"[1][2]", None),
         (b'{"a": 1}\n{"a": 2}\n', None),
         (b'["unended', None),
-        (b"[" * 300 + b"]" * 300, None),
+        (b"[" * 300 + b"]" * 300, 1),
+        (b'["a\nb"]', None),
+        (b"[1,,2]", None),
+        (b"[1,2,]", None),
+        (b"[,1]", None),
+        (b'[{"a":1,}]', None),
+        (b"{'a': 1}", None),
+        (b"[01]", None),
+        (b"[1 2]", None),
+        (b'[{"a" 1}]', None),
+        (b"[NaN]", None),
+        (b"[1, -Infinity]", None),
+        (b'["\\x"]', None),
+        (b'["\xed\xa0\x80"]', None),
+        (b'["\\ud800"]', 1),
+        (b"[nulls]", None),
+        (b"[1]x", None),
+        (b"\xef\xbb\xbf\xef\xbb\xbf[1]", None),
     ],
 )
 def test_json_items_are_counted_in_a_top_level_array(content: bytes, items: int | None) -> None:
     # Given an array, an object, or what is neither whole nor single
     # When it is counted, Then an array has its items, an object is one, and of the rest nobody can tell
     assert everywhere(JsonCounter, content) == items
+
+
+def strictly(text: bytes) -> Any:
+    """Parse JSON as RFC 8259 has it; ValueError where it is none."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    return json.loads(text.decode("utf-8-sig"), parse_constant=refuse)
 
 
 JSON = st.recursive(
@@ -177,6 +205,62 @@ def test_json_items_are_those_that_a_parser_finds(document: Any, indent: int | N
     # When it is counted in blocks cut anywhere, Then it has as many items as a parser finds
     expected = len(document) if isinstance(document, list) else 1
     assert count(JsonCounter(), content, step) == count(JsonCounter(), content) == expected
+
+
+@pytest.mark.parametrize("parsed", [12, json_items.PARSED], ids=["by its grammar", "by the parser"])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    document=st.lists(JSON, max_size=5) | st.dictionaries(st.text(), JSON, max_size=4),
+    place=st.integers(0, 10_000),
+    new=st.sampled_from([bytes([each]) for each in b'[]{},:"\\0 1e-\n.tNI'] + [b"", b"NaN"]),
+    taken=st.integers(0, 1),
+    step=st.integers(1, 80),
+)
+def test_json_that_is_changed_anywhere_is_counted_as_a_strict_parser_does(
+    parsed: int, document: Any, place: int, new: bytes, taken: int, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given any array or object in which a character is changed, missing or too many
+    monkeypatch.setattr(json_items, "PARSED", parsed)
+    content = json.dumps(document).encode()
+    place %= len(content)
+    content = content[:place] + new + content[place + taken :]
+    try:
+        found = strictly(content)
+    except ValueError:
+        expected = None
+    else:
+        expected = len(found) if isinstance(found, list) else 1 if isinstance(found, dict) else None
+    # When it is counted
+    counter = JsonCounter()
+    assert count(counter, content, step) == expected
+    # Then what no parser reads is called broken, and nothing else
+    if expected is not None:
+        assert counter.whole
+        assert not counter.broken
+    elif content.lstrip()[:1] in (b"[", b"{") and not counter.whole:
+        assert counter.broken
+
+
+def test_json_made_to_waste_time_takes_no_longer_than_its_length() -> None:
+    # Given 4 MB of each of the shapes that a pattern or a parser may stumble over
+    size = 4_000_000
+    shapes = {
+        "open": b"[" * size,
+        "deep": b"[" * (size // 2) + b"]" * (size // 2),
+        "closed": b"[]" * (size // 2),
+        "escapes": b'["' + b"\\\\" * (size // 2) + b'"]',
+        "half escapes": b'["' + b"\\u00" * (size // 5),
+        "quotes": b"[" + b'"' * size,
+        "digits": b"[" + b"1" * size,
+        "commas": b"[" + b"," * size,
+        "objects": b"[" + b'{"":' * (size // 4),
+        "blanks": b" " * size + b"[1]",
+    }
+    # When they are counted, Then none takes longer than a second for each MB
+    for name, content in shapes.items():
+        started = time.process_time()
+        count(JsonCounter(), content, 262_144)
+        assert time.process_time() - started < 4, name
 
 
 def test_json_full_of_escapes_is_counted_like_any_other() -> None:
@@ -250,5 +334,6 @@ def test_the_sum_is_unknown_where_one_entry_is() -> None:
     data = zipped([Wanted("a.json", b"[1, 2]"), Wanted("b.json", b"[1, 2")])
     # When it is verified, Then it is what the vendor made, and nobody can tell how many records it has
     findings = verify(data, FileKind.ZIP_JSON)
+    assert findings.suspect == ("no JSON parser reads 'b.json', so the records are unknown",)
     assert [entry.records for entry in findings.entries] == [2, None]
     assert findings.records is None

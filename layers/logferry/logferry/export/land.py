@@ -72,6 +72,11 @@ class Lander:
         """Return the metadata that tells our object from another's, and this attempt from an earlier one."""
         return {"export-id": self.request.export_id, "attempt": str(self.row.attempt)}
 
+    @property
+    def found(self) -> list[str]:
+        """Return what verification found to be looked at."""
+        return list(dict.fromkeys(reason for _, findings in self.landed for reason in findings.suspect))
+
     def land(self) -> dict[str, Any]:
         """Land every file, then the manifest; give what the ledger keeps of it."""
         downloads = list(self.source.downloads(self.job, self.api))
@@ -188,7 +193,8 @@ class Lander:
             "sha256": head["sha256"],
             "records": records,
             "objects": objects,
-            "suspect": suspect(
+            "suspect": self.found
+            + suspect(
                 self.source,
                 self.request,
                 self.api.access.connection.limits,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from isal import isal_zlib
 
 from logferry.errors import CorruptDownloadError
+from logferry.verify.json_items import JsonCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,8 @@ class Repacked:
         self.broken: CorruptDownloadError | None = None
         self._writer = writer
         self._lines = lines
+        self._json = JsonCounter() if lines else None
+        """Checks what `lines` takes apart: brackets alone would let through what is no JSON."""
         # Neither a name nor a time goes into the header: the same entry gives the same bytes.
         self._gzip = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, GZIP)
         self._stack = ExitStack()
@@ -53,18 +56,31 @@ class Repacked:
     def feed(self, block: bytes) -> None:
         """Take the next block."""
         self.empty = self.empty and not block
-        if self._lines:
+        if self._lines and self._json:
+            self._json.feed(block)
             block = self._try(self._lines.feed, block)
         self._write(self._gzip.compress(block))
 
     def total(self) -> None:
         """Take the end of the content, and make the object appear."""
         if self._lines:
-            self._write(self._gzip.compress(self._try(self._lines.finish)))
+            self._write(self._gzip.compress(self._try(self._finish)))
         if not self.broken and not self.empty:
             self._write(self._gzip.flush())
             self._writer.commit()
             self.written = True
+
+    def _finish(self) -> bytes:
+        left = self._lines.finish() if self._lines else b""
+        if self._json and not self.empty:
+            self._json.total()
+            if not self._json.whole:
+                raise CorruptDownloadError(
+                    "no JSON parser reads it"
+                    if self._json.broken
+                    else "the JSON is nested too deep, or made to waste time"
+                )
+        return left
 
     def _try(self, work: Callable[..., bytes], *arguments: bytes) -> bytes:
         if self.broken:

@@ -27,6 +27,8 @@ class Findings:
 
     entries: Sequence[Entry]
     records: int | None
+    suspect: tuple[str, ...] = ()
+    """Reasons to look at it, in words."""
 
 
 @dataclass(frozen=True, slots=True)

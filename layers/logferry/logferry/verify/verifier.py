@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 from logferry.errors import CorruptDownloadError
 from logferry.models.job import FileKind
+from logferry.redact import redact
 from logferry.verify.findings import ArchiveLimits, Entry, Findings, InflationBudget
 from logferry.verify.gzip_members import GzipWalk
 from logferry.verify.inflate import SLICE
-from logferry.verify.json_items import PARSED, JsonCounter, skim
+from logferry.verify.json_items import JsonCounter
 from logferry.verify.reader import Reader
 from logferry.verify.records import Counter, CsvCounter, SheetCounter
 from logferry.verify.sniff import check_start
 from logferry.verify.zip_archive import ZipWalk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from logferry.verify.reader import Chunks
 
@@ -58,9 +59,10 @@ def verify(
 
 
 def _zip(reader: Reader, kind: FileKind, limits: ArchiveLimits) -> Findings:
-    named, counter = COUNTED[kind]
-    walk = ZipWalk(reader, limits, lambda name: counter() if named.search(name) else None)
-    entries = walk.entries()
+    named, _ = COUNTED[kind]
+    counting = _Counting(kind)
+    entries = ZipWalk(reader, limits, counting.begin).entries()
+    counting.end()
     if kind is FileKind.XLSX:
         missing = WORKBOOK_PARTS - {entry.name for entry in entries}
         if missing:
@@ -68,12 +70,39 @@ def _zip(reader: Reader, kind: FileKind, limits: ArchiveLimits) -> Findings:
     counts = [entry.records for entry in entries if named.search(entry.name)]
     known = [count for count in counts if count is not None]
     whole = len(known) == len(counts) and (counts or not entries)
-    return Findings(entries, sum(known) if whole else None)
+    return Findings(entries, sum(known) if whole else None, tuple(counting.suspect()))
+
+
+class _Counting:
+    """Chooses what counts the entries of an archive, one after the other, and learns which are no JSON."""
+
+    def __init__(self, kind: FileKind) -> None:
+        self._named, self._counter = COUNTED[kind]
+        self._current: tuple[str, Counter] | None = None
+        self._broken = 0
+        self._first = ""
+
+    def begin(self, name: str) -> Counter | None:
+        """Take the next entry; return what counts it."""
+        self.end()
+        self._current = (name, self._counter()) if self._named.search(name) else None
+        return self._current and self._current[1]
+
+    def end(self) -> None:
+        """Take note that an entry has been counted."""
+        if self._current and isinstance(self._current[1], JsonCounter) and self._current[1].broken:
+            self._broken += 1
+            self._first = self._first or redact(self._current[0], 120)
+
+    def suspect(self) -> Iterator[str]:
+        """Yield the reasons to look at the archive."""
+        if self._broken:
+            others = f" and {self._broken - 1} more" if self._broken > 1 else ""
+            yield f"no JSON parser reads {self._first!r}{others}, so the records are unknown"
 
 
 def _json(reader: Reader, limits: ArchiveLimits) -> Findings:
-    """Verify a JSON document: by parsing it, or beyond `PARSED` bytes by its brackets and quotes alone."""
-    budget, items, text = InflationBudget(limits), JsonCounter(), b""
+    budget, items = InflationBudget(limits), JsonCounter()
     while True:
         with reader.some(SLICE) as piece:
             if not piece:
@@ -81,18 +110,11 @@ def _json(reader: Reader, limits: ArchiveLimits) -> Findings:
             block = bytes(piece)
         budget.spend(len(block))
         items.feed(block)
-        if len(text) <= PARSED:
-            text += block
-    if len(text) <= PARSED:
-        try:
-            document = skim(text)
-        except RecursionError:
-            pass
-        except ValueError as error:
-            raise CorruptDownloadError(f"the JSON document is damaged or cut off: {error}") from error
-        else:
-            return Findings((), len(document) if isinstance(document, list) else 1)
     records = items.total()
+    if items.loose:
+        return Findings((), None, ("it holds NaN or Infinity, which is no JSON, so the records are unknown",))
     if records is None:
-        raise CorruptDownloadError(f"the JSON document of {reader.offset:,} bytes is damaged or cut off")
+        raise CorruptDownloadError(
+            f"the JSON document of {reader.offset:,} bytes is damaged or cut off, or nested too deep"
+        )
     return Findings((), records)
