@@ -51,7 +51,6 @@ quote comes first); after anything else it closes a field, or means nothing. A l
 LONGEST_LINE = 1024**2
 """Bytes of a line after which a CSV is taken to be none: what is held of it must stay bounded."""
 BOM = b"\xef\xbb\xbf"
-FIRST_END = re.compile(rb"\n|\r.", re.DOTALL)
 TEXT_SEEN_AFTER = 64 * 1024
 """Bytes without a NUL after which it is taken to be text; looking on would cost 2 % of inflating."""
 READ_AT_LEAST, READ_ONE_IN = 10_000, 16
@@ -71,21 +70,21 @@ class CsvCounter:
 
     A quoted field may hold newlines. A line whose last quote can open nothing, or with an even number of
     quotes, is taken to close what it opens; the others, which are rare, are read by a pattern, so that a
-    quote inside a field that does not begin with one is a character like any other. Rows end with LF or CRLF,
-    or with CR alone where the header does. None where its first 64 KiB hold a NUL byte (UTF-16, or no text at
-    all), where a line is over 1 MiB, or where hardly anything but quotes comes.
+    quote inside a field that does not begin with one is a character like any other. Each row may end with LF,
+    CRLF or CR. None where its first 64 KiB hold a NUL byte (UTF-16, or no text at all), where a line is over
+    1 MiB, or where hardly anything but quotes comes.
     """
 
     def __init__(self) -> None:
         self._rows = 0
         self._head: bytes | None = b""
-        """What came so far, until the end of the first line has been seen."""
+        """What came so far, until it is seen whether it is a mark of byte order."""
         self._held = bytearray()
         """What there is of the line that the last block cut."""
         self._quoted = False
         """Whether the next line begins inside a quoted field."""
-        self._old_mac = False
-        self._crlf = False
+        self._return = False
+        """Whether the last block ended with a CR, which a LF may follow."""
         self._read = 0
         self._size = 0
         self._lost = False
@@ -99,8 +98,8 @@ class CsvCounter:
             return
         if self._head is not None:
             block = self._begin(self._head + block)
-        if self._old_mac:
-            block = block.replace(b"\r", b"\n")
+        if self._return or b"\r" in block:
+            block = self._one_end(block)
         if b"\n" not in block:
             self._hold(block)
             return
@@ -114,31 +113,30 @@ class CsvCounter:
         if self._quoted or b'"' in block or b'"' in lines[0]:
             self._count_quoted(lines)
         else:
-            self._rows += len(lines) - self._empty(lines)
+            self._rows += len(lines) - lines.count(b"\n")
 
     def total(self) -> int | None:
         """Return the number of rows below the header."""
         if self._lost:
             return None
-        if self._head is not None:  # a header, or not even that
-            return 0
-        unended = self._quoted or bytes(self._held) not in (b"", b"\r")
-        return max(0, self._rows + unended - 1)
+        unended = self._quoted or bool(self._held)
+        return max(0, self._rows + unended - 1)  # a header, or not even that
 
     def _begin(self, head: bytes) -> bytes:
-        """Learn how lines end, once the first one has; until then hold back everything."""
-        end = FIRST_END.search(head)
-        if end is None:
+        """Take off a mark of byte order."""
+        if len(head) < len(BOM):
             self._head = head
-            self._lost = len(head) > LONGEST_LINE
             return b""
         self._head = None
-        self._crlf = end.group() == b"\r\n"
-        self._old_mac = end.group() != b"\n" and not self._crlf
         return head.removeprefix(BOM)
 
-    def _empty(self, lines: list[bytes]) -> int:
-        return empty(lines) if self._crlf else lines.count(b"\n")  # each look costs 3 % of inflating
+    def _one_end(self, block: bytes) -> bytes:
+        """Give every line the same end; a CR at the end of the block is held back."""
+        if not block:
+            return block
+        block = b"\r" * self._return + block
+        self._return = block.endswith(b"\r")
+        return block[: len(block) - self._return].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _hold(self, piece: bytes) -> None:
         self._held += piece
@@ -158,7 +156,7 @@ class CsvCounter:
                 at = odd.find(1, at)
                 if at < 0:
                     at = len(lines)
-                self._rows += at - even - self._empty(lines[even:at])
+                self._rows += at - even - lines[even:at].count(b"\n")
             if at < len(lines) and (odd[at] or b'"' in lines[at]):
                 self._read += 1
                 self._quoted = bool(OPEN_AT_END.match(b'"' * self._quoted + lines[at]))
