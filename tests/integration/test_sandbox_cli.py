@@ -52,21 +52,31 @@ def test_a_state_folder_carries_on(capsys: pytest.CaptureFixture[str], tmp_path:
     assert second["notifications"] == []
 
 
-def test_an_input_of_the_wrong_shape_goes_through_the_state_machine(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"source": "spark-call", "connection": "acme", "target": {"call_id": "1"}, "bogus": 1}, "bogus"),
+        ({"source": "spark-calls", "connection": "acme"}, "source"),
+        ({"exports": [], "every": "day"}, "exports"),
+        ([], "the input must be a JSON object"),
+    ],
+)
+def test_an_input_of_the_wrong_shape_is_refused_before_anything_is_deployed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, document: Any, said: str
 ) -> None:
     # Given
     wrong = tmp_path / "input.json"
-    wrong.write_text('{"source": "spark-call", "connection": "acme", "target": {"call_id": "1"}, "bogus": 1}')
+    wrong.write_text(json.dumps(document))
 
     # When
-    status, document, _ = run(capsys, str(wrong))
+    status, answer, shown = run(capsys, str(wrong))
 
-    # Then
-    assert status == 1
-    assert (document["status"], document["error"]) == ("FAILED", "InvalidRequestError")
-    assert "bogus" in document["cause"]
-    assert [one["status"] for one in document["notifications"]] == ["FAILED"]
+    # Then: one line, and no state machine was started
+    assert status == 2
+    assert (answer["status"], answer["error"]) == ("FAILED", "InvalidRequestError")
+    assert said in answer["cause"]
+    assert (answer["notifications"], answer["transitions"]) == ([], 0)
+    assert shown.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -103,6 +113,7 @@ def test_a_connection_file_takes_the_emulated_vendors_place(
     with Vendors() as vendors:
         connection = tmp_path / "connection.json"
         connection.write_text(json.dumps(vendors.secret("bearer")))
+        connection.chmod(0o600)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", vendors.ca_file)
 
         # When

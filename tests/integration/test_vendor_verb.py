@@ -12,7 +12,7 @@ import pytest
 import requests
 
 ROOT = Path(__file__).parents[2]
-FIELDS = "base_url ca_file tenant folder service call_id api_key token client_id client_secret"
+FIELDS = "base_url ca_file tenant folder service call_id api_key token client_id client_secret connection"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

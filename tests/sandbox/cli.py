@@ -89,19 +89,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         if getattr(chosen, "json", False):
-            print(json.dumps(refused(str(error))))
+            print(json.dumps(refused(error)))
         return USAGE
     except KeyboardInterrupt:
         return 130
 
 
-def refused(why: str) -> dict[str, Any]:
+def refused(error: UsageError) -> dict[str, Any]:
     """Give `--json`'s document for a run that never started."""
     return {
         "status": "FAILED",
         "output": None,
-        "error": "UsageError",
-        "cause": why,
+        "error": error.name,
+        "cause": str(error),
         "objects": [],
         "notifications": [],
         "transitions": 0,

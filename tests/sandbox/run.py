@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from tests.sandbox import tables
+from tests.sandbox import beforehand, private, tables
 from tests.sandbox.engine import Sandbox
+from tests.sandbox.reach import Surroundings
 from tests.sandbox.vendor import Vendors
-from tests.sandbox.wanted import UsageError, parse, read_text
+from tests.sandbox.wanted import UsageError
 
 if TYPE_CHECKING:
     from tests.sandbox.contents import StoredObject
@@ -90,14 +90,16 @@ class Settings:
 
 
 def run(wanted: Wanted, settings: Settings, view: View) -> Result:
-    """Run an input; UsageError for a connection file or state folder that is of no use."""
+    """Run an input; UsageError, before anything is deployed, for what is wrong in the files it is given."""
+    beforehand.check_input(wanted)
     with ExitStack() as stack:
         given: dict[str, Any] = {"speed": settings.speed, "parameters": {"Tables": "ON"}}
         if settings.connection:
-            secret = parse(settings.connection, read_text(settings.connection))
+            around = Surroundings.of_this_machine()
+            secret = beforehand.read_connection(settings.connection, wanted, around)
             given["connections"] = dict.fromkeys(wanted.connections, secret)
-            outside = surroundings()
-            given |= {**outside, "parameters": given["parameters"] | outside["parameters"]}
+            given["parameters"] |= around.parameters
+            given["ca_bundle"] = around.ca_bundle
         else:
             view.say("starting the emulated vendors")
             vendors = stack.enter_context(Vendors())
@@ -147,18 +149,6 @@ def landed_rows(sandbox: Sandbox, objects: list[StoredObject]) -> str:
         return tables.query(Path(folder), tables.EXAMPLE.format(table=named))
 
 
-def surroundings() -> dict[str, Any]:
-    """Give what a real vendor is reached with: the caller's CA bundle and proxy."""
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
-    parameters = {}
-    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
-    if proxy:
-        spared = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-        names = ["127.0.0.1", "localhost", *([spared] if spared else [])]
-        parameters = {"HttpsProxy": proxy, "NoProxy": ",".join(names)}
-    return {"ca_bundle": Path(bundle).absolute() if bundle else None, "parameters": parameters}
-
-
 def copy(sandbox: Sandbox, objects: list[StoredObject], folder: Path) -> None:
     """Copy the objects into a folder, under their keys; UsageError where the folder takes none."""
     for one in objects:
@@ -166,7 +156,7 @@ def copy(sandbox: Sandbox, objects: list[StoredObject], folder: Path) -> None:
         if not path.is_relative_to(folder.resolve()):
             raise UsageError(f"{one.key} would leave {folder}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(sandbox.read(one.key))
+            private.make_folder(path.parent)
+            private.write_bytes(path, sandbox.read(one.key))
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.s3.models import s3_backends
 
+from tests.sandbox import private
 from tests.sandbox.cloud import ACCOUNT
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ LEDGER, INDEX, BLOBS = "ledger.json", "objects.json", "objects"
 
 def save(sandbox: Sandbox, folder: Path) -> None:
     """Write the table's items (DynamoDB's own JSON) and every version of every object, oldest first."""
-    (folder / BLOBS).mkdir(parents=True, exist_ok=True)
+    private.make_folder(folder / BLOBS)
     s3, bucket = sandbox.client("s3"), sandbox.bucket
     pages = list(s3.get_paginator("list_object_versions").paginate(Bucket=bucket))
     found = [(one, True) for page in pages for one in page.get("Versions", [])]
@@ -32,7 +33,7 @@ def save(sandbox: Sandbox, folder: Path) -> None:
             answer = s3.get_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
             entry["blob"] = f"{BLOBS}/{version['VersionId']}"
             entry |= {"metadata": answer.get("Metadata", {}), "content_type": answer.get("ContentType")}
-            (folder / str(entry["blob"])).write_bytes(answer["Body"].read())
+            private.write_bytes(folder / str(entry["blob"]), answer["Body"].read())
             kept.add(version["VersionId"])
         index.append(entry)
     replace(folder / INDEX, index)
@@ -51,7 +52,7 @@ def save(sandbox: Sandbox, folder: Path) -> None:
 def replace(path: Path, document: Any) -> None:
     """Write a JSON file in one step: an interrupted save leaves the earlier one."""
     draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(document, indent=1))
+    private.write_text(draft, json.dumps(document, indent=1))
     draft.replace(path)
 
 

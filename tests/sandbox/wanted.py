@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 
 class UsageError(Exception):
-    """What the person at the keyboard can put right; its text is all that is shown."""
+    """What the person at the keyboard can put right; its text is all that is shown.
+
+    `name` is the contract's name of the error, where the functions would have raised one.
+    """
+
+    def __init__(self, text: str, name: str = "UsageError") -> None:
+        super().__init__(text)
+        self.name = name
 
 
 @dataclass(frozen=True)

@@ -156,10 +156,11 @@ class Vendors:
         }
 
     @property
-    def announcement(self) -> dict[str, str]:
-        """What the `vendor` verb prints on its first line."""
+    def announcement(self) -> dict[str, Any]:
+        """What the `vendor` verb prints on its first line; `connection` is a connection file's content."""
         names = ("base_url", "ca_file", "tenant", "folder", "service", "call_id", "api_key", "token")
-        return {name: getattr(self, name) for name in (*names, "client_id", "client_secret")}
+        told = {name: getattr(self, name) for name in (*names, "client_id", "client_secret")}
+        return {**told, "connection": self.secret("client_credentials")}
 
     def script(self, step: str, *replies: Reply | None) -> None:
         """Write what the next requests of a step are answered, one each; None is the normal answer."""
