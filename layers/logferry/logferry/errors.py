@@ -13,6 +13,10 @@ class LogferryError(Exception):
 class InvalidRequestError(LogferryError):
     """The input is wrong, or the vendor refuses it (a 4xx that is not about credentials)."""
 
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
 
 class ConnectionConfigError(LogferryError):
     """The connection's secret is missing or malformed, or its auth kind is not taken by the source."""

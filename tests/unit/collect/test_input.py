@@ -17,7 +17,16 @@ DAILY = {"exports": [SERIES], "every": "day"}
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"exports": []}, "exports"),
+        ({"exports": []}, "exports: must not be empty"),
+        ({"exports": [SERIES] * 1001}, "exports: must have at most 1,000 entries"),
+        (
+            {"exports": [{**SERIES, "filter": {}}]},
+            "exports.0.filter: is not known here; known are source, connection, target, filters; did",
+        ),
+        ({"exports": [{**SERIES, "source": "spark-logs-csv"}]}, "did you mean spark-log-csv?"),
+        ({"exports": [{**SERIES, "filters": {"has_error": True}}]}, "did you mean has_errors?"),
+        ({"every": "daily"}, "every: input should be 'hour', 'day', 'week' or 'month'; did you mean day?"),
+        ({"timezone": "Europe/Londn"}, "or UTC; did you mean Europe/London?"),
         ({"exports": [{"source": "spark-log-csv"}]}, "exports.0.connection: is required"),
         ({"exports": [SERIES, SERIES]}, "exports.1: is the same as exports.0"),
         ({"exports": [{**SERIES, "window": {}}]}, "exports.0.window: is not known here"),

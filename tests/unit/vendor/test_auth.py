@@ -242,6 +242,12 @@ def test_troubles_of_the_token_endpoint_have_their_names(
     assert world.header() == f"Bearer token-{world.asked}"
 
 
+def test_a_token_endpoint_that_is_not_there_points_at_the_tenant(world: World) -> None:
+    world.replies = [reply(404), reply(404)]
+    with pytest.raises(AuthenticationError, match=r"404\); check tenant, base_url"):
+        world.header()
+
+
 def test_a_token_without_a_term_is_kept_for_five_minutes(world: World) -> None:
     world.replies = [reply(200, b'{"access_token": "a"}')]
     assert world.header() == "Bearer a"

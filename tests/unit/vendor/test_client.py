@@ -130,6 +130,9 @@ def test_a_second_401_is_final(world: World) -> None:
         world.api().call("GET", URL)
     assert len(world.sent) == 2
     assert HUSH not in str(error.value)
+    # And a bearer token is called no fresher than its secret
+    assert "read again from the secret" in str(error.value)
+    assert "fresh ones" not in str(error.value)
 
 
 def test_credentials_are_renewed_once_for_all_requests_of_a_call(world: World) -> None:

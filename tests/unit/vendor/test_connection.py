@@ -146,6 +146,31 @@ def test_what_is_wrong_is_named_and_never_shown(path: str, value: Any, names: st
 
 
 @pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("tennant", "tennant: is not known here; did you mean tenant?"),
+        ("auth.clientId", "auth.clientId: is not known here; did you mean client_id?"),
+        ("auth.cleint_secret", "auth.cleint_secret: is not known here; did you mean client_secret?"),
+        ("auth.password", "auth has a key besides client_id, client_secret, token_url, type; remove it"),
+    ],
+)
+def test_a_key_one_edit_away_from_a_known_one_is_named(path: str, said: str) -> None:
+    with pytest.raises(ConnectionConfigError) as error:
+        parse(changed(GOOD, path, HUSH))
+    assert said in str(error.value)
+    assert HUSH not in str(error.value)
+
+
+def test_a_kind_of_credentials_that_is_not_taken_is_answered_with_those_that_are() -> None:
+    with pytest.raises(ConnectionConfigError) as error:
+        parse(changed(GOOD, "auth.type", "client-credentials"))
+    said = (
+        "auth.type: spark-log-csv takes client_credentials, bearer, api_key; did you mean client_credentials?"
+    )
+    assert str(error.value).endswith(said)
+
+
+@pytest.mark.parametrize(
     "text", ["", HUSH, f'{{"base_url": "{HUSH}"', f"[{HUSH}]", "null", f'["{HUSH}"]', "7"]
 )
 def test_a_secret_that_is_no_json_object_is_not_shown(text: str) -> None:

@@ -155,4 +155,4 @@ def _checked(entry: dict[str, Any], at: str, window: Window | None) -> ExportReq
 
 
 def _placed(at: str, error: InvalidRequestError) -> InvalidRequestError:
-    return InvalidRequestError("; ".join(f"{at}.{problem}" for problem in str(error).split("; ")))
+    return InvalidRequestError(*(f"{at}.{problem}" for problem in error.problems))

@@ -12,9 +12,10 @@ import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from logferry.errors import InvalidRequestError
+from logferry.models.nearest import suggestion
 from logferry.models.request import Every, Window
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def parse_zone(name: str) -> ZoneInfo:
     except (LookupError, ValueError, OSError) as error:
         raise InvalidRequestError(
             "timezone: not a name of the IANA time zone database, such as Europe/London or UTC"
+            + suggestion(name, sorted(available_timezones()))
         ) from error
 
 

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from logferry.errors import InvalidRequestError
+from logferry.models.nearest import suggestion
 from logferry.models.request import ExportRequest, canonical_json
 from logferry.redact import redact
 from logferry.sources.registry import source_named
@@ -114,7 +115,7 @@ def validated(model: type[Model], document: Any) -> Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise InvalidRequestError(_explain(error, "", _keys(model))) from None
+        raise InvalidRequestError(*_explain(error, "", _keys(model))) from None
 
 
 def _part(name: str, kind: type, given: dict[str, Any]) -> None:
@@ -122,7 +123,7 @@ def _part(name: str, kind: type, given: dict[str, Any]) -> None:
     try:
         TypeAdapter(kind).validate_json(json.dumps(given))
     except ValidationError as error:
-        raise InvalidRequestError(_explain(error, name, [field.name for field in fields(kind)])) from None
+        raise InvalidRequestError(*_explain(error, name, [field.name for field in fields(kind)])) from None
     for key, value in given.items():
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and (not text.strip() or not text.isprintable() or text in {".", ".."}):
@@ -137,10 +138,10 @@ def _keys(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _explain(error: ValidationError, at: str, keys: list[str]) -> str:
+def _explain(error: ValidationError, at: str, keys: list[str]) -> list[str]:
     """List for each field what is wrong, never repeating its value."""
     said = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+    for problem in error.errors(include_url=False):
         place = ".".join(str(part) for part in ((at, *problem["loc"]) if at else problem["loc"]))
         message = problem["msg"].removeprefix("Value error, ")
         match problem["type"]:
@@ -148,12 +149,19 @@ def _explain(error: ValidationError, at: str, keys: list[str]) -> str:
                 known = keys if len(problem["loc"]) == 1 else _keys(WindowInput)
                 known = [key for key in known if key != "$schema"]
                 message = f"is not known here; known are {', '.join(known)}" if known else "takes no keys"
+                message += suggestion(problem["loc"][-1], known)
             case "missing":
                 message = "is required"
             case "timezone_aware":
                 message = "must have an offset or Z, like 2026-11-18T00:00:00Z"
             case "string_pattern_mismatch":
                 message = "must begin with a letter or digit and hold letters, digits, '_', '.' and '-' only"
+            case "literal_error":
+                message += suggestion(problem["input"], re.findall("'([^']*)'", message))
+            case "too_short":
+                message = "must not be empty"
+            case "too_long":
+                message = f"must have at most {problem['ctx']['max_length']:,} entries"
         # The name of an unknown key may be a secret that got into the wrong place.
         said.append(f"{redact(place, 100) or 'the input'}: {message[:1].lower()}{message[1:]}")
-    return "; ".join(said[:10])
+    return said[:10]

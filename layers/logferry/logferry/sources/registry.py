@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from logferry import sources
 from logferry.errors import InvalidRequestError
+from logferry.models.nearest import suggestion
 
 if TYPE_CHECKING:
     from logferry.sources.base import Source
@@ -28,6 +29,7 @@ def source_names() -> list[str]:
 def source_named(name: str) -> Source:
     """Return a source by its name, importing its file alone. Raise InvalidRequestError for any other name."""
     if name not in source_names():
-        raise InvalidRequestError(f"source: must be one of {', '.join(source_names())}")
+        names = source_names()
+        raise InvalidRequestError(f"source: must be one of {', '.join(names)}{suggestion(name, names)}")
     source: Source = import_module(f"{sources.__name__}.{name.replace('-', '_')}").SOURCE
     return source

@@ -6,6 +6,7 @@ import math
 import re
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -113,7 +114,7 @@ class Access:
             )
         except UnansweredError as error:
             raise error.unavailable(host) from None
-        return _read_token(reply, host, self.name, self.clock())
+        return _read_token(reply, host, self.name, self.clock(), self.rules.account)
 
 
 def _lifetime(value: Any) -> float:
@@ -128,10 +129,15 @@ def _lifetime(value: Any) -> float:
         return DEFAULT_LIFETIME
 
 
-def _read_token(reply: Reply, host: str, name: str, now: float) -> tuple[str, float]:
+def _read_token(reply: Reply, host: str, name: str, now: float, account: str) -> tuple[str, float]:
     reply.check_patience(now)
     if reply.unavailable:
         raise SourceUnavailableError(f"the token endpoint {host} answered {reply.status}")
+    if reply.status == HTTPStatus.NOT_FOUND:
+        raise AuthenticationError(
+            f"connection {name}: the token endpoint {host} is not there (HTTP 404); check {account}, "
+            "base_url and token_url in the connection's secret"
+        )
     try:
         document = reply.json()
         token = document["access_token"]

@@ -134,8 +134,11 @@ class Api:
     def _refusal(self, reply: Reply, host: str) -> Exception:
         name = self.access.name
         if reply.status == HTTPStatus.UNAUTHORIZED:
+            # A token of the secret's own is read again, and can be no fresher than the secret.
+            kept = self.access.rules.auth[self.access.connection.auth["type"]].token is None
+            again = "read again from the secret" if kept else "fresh ones too"
             return AuthenticationError(
-                f"{host} refuses the credentials of connection {name}, fresh ones too (401): "
+                f"{host} refuses the credentials of connection {name}, {again} (401): "
                 f"{self._words(reply)}; check the connection's secret"
             )
         if reply.status == HTTPStatus.FORBIDDEN:

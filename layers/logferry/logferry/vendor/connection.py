@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from logferry.errors import ConnectionConfigError
+from logferry.models.nearest import misspelled, suggestion
 from logferry.vendor.egress import HostPolicy
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class Connection:
             raise at.error('auth: must be an object like {"type": "client_credentials", …}')
         kind = at.text(auth, "type", "auth.")
         if kind not in rules.auth:
-            raise at.error(f"auth.type: {rules.source} takes {', '.join(rules.auth)}, and not this kind")
+            kinds = ", ".join(rules.auth)
+            raise at.error(f"auth.type: {rules.source} takes {kinds}{suggestion(kind, rules.auth)}")
         wanted = rules.auth[kind]
         at.known(auth, {"type", *wanted.needs, *wanted.takes}, "auth.")
         given = {key: at.text(auth, key, "auth.") for key in ("type", *wanted.needs)}
@@ -121,9 +123,14 @@ class _Reader:
     def known(self, document: Any, keys: set[str], at: str = "") -> None:
         if not isinstance(document, dict):
             raise self.error("the secret must be one JSON object")
+        for key in sorted(document.keys() - keys):
+            meant = misspelled(key, sorted(keys))
+            if meant and key.isprintable():
+                raise self.error(f"{at}{key}: is not known here; did you mean {meant}?")
         if len(document.keys() - keys):
             # Its name is not repeated: what stands in the wrong place may be a secret.
-            raise self.error(f"{at or 'the secret'} has a key besides {', '.join(sorted(keys))}; remove it")
+            place = at.removesuffix(".") or "the secret"
+            raise self.error(f"{place} has a key besides {', '.join(sorted(keys))}; remove it")
 
     def text(self, document: Mapping[str, Any], key: str, at: str = "") -> str:
         value = document.get(key)
