@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -152,39 +154,137 @@ def test_coverage_without_a_collection_is_refused(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_a_person_sees_states_entries_manifest_and_notification(
-    capsys: pytest.CaptureFixture[str],
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Work in a folder of our own: runs leave things in `.sandbox` of the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def seen(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], list[str]]:
+    """Run for a person; return the status, the lines while it ran, and those of the end."""
+    status = main(["run", "--speed", "50", *arguments])
+    lines = capsys.readouterr().out.splitlines()
+    end = max(place for place, line in enumerate(lines) if " s  execution " in line) + 1
+    return status, lines[:end], lines[end:]
+
+
+def test_a_person_sees_what_landed_in_a_few_lines_and_commands_that_work(
+    capsys: pytest.CaptureFixture[str], here: Path
 ) -> None:
     # When
-    status = main(["run", str(EXAMPLES / "spark-log-csv.json"), "--speed", "50", "--verbose"])
+    status, live, end = seen(capsys, str(EXAMPLES / "spark-log-csv.json"))
 
-    # Then
-    shown = capsys.readouterr().out
+    # Then: states, polls, progress and the next look while it ran
     assert status == 0
-    for told in (
-        "→ Wait For Export",
-        "Entries of spark-log-csv/",
-        "Its manifest",
-        "Notification: ",
-        "Not emulated",
-    ):
-        assert told in shown
-    assert "[FetchFunction] START RequestId: " in shown
+    assert any(line.endswith("→ Wait For Export") for line in live)
+    assert any("RUNNING, 33 %, 1 poll, next look in" in line for line in live)
+    # And the end fits a screen, nothing is cut, and the file is where it says
+    assert len(end) <= 20
+    told = {line.split()[0]: line.split()[-1] for line in end if line}
+    assert end[1] == "landed  Motor/Quote 2026-11-18"
+    assert told["records"] == "86"
+    assert told["size"] == "bytes"
+    assert (here / told["file"]).stat().st_size == 7670
+    assert "  spark-log-csv,Quote,2026-11-18,86,0" in end
+    assert sum("not emulated" in line for line in end) == 1
+    # And the next command does something
+    command = shlex.split(end[-1].removeprefix("next: "))
+    assert command[:4] == [".venv/bin/python", "-m", "tests.sandbox", "query"]
+    assert main(command[3:]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
 
 
-def test_a_person_sees_a_dry_run_as_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_repeat_says_that_it_had_landed(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     # Given
-    collection = tmp_path / "collection.json"
-    export = {"source": "ibm-activity-tracker", "connection": "ibm-prod"}
-    until = "2026-11-20T00:00:00Z"
-    asked = {"exports": [export], "every": "day", "until": until, "lookback": 2, "dry_run": True}
-    collection.write_text(json.dumps(asked))
+    state = ["--state", str(here / "state")]
+    _, _, first = seen(capsys, CALL, *state)
 
     # When
-    status = main(["run", str(collection)])
+    status, _, second = seen(capsys, CALL, *state)
 
     # Then
-    shown = capsys.readouterr().out
     assert status == 0
-    assert shown.count("to export") == 2
-    assert "2 jobs in all" in shown
+    assert first[1].startswith("landed ")
+    assert second[1].startswith("already landed ")
+
+
+@pytest.mark.usefixtures("here")
+def test_details_and_logs_are_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    # When
+    status, live, end = seen(capsys, CALL, "--details", "--verbose")
+
+    # Then
+    assert status == 0
+    for told in ("Its manifest", "Output", "Not emulated here"):
+        assert told in end
+    assert any(line.startswith("Notification: ") for line in end)
+    assert any(line.startswith("Entries of spark-call/") for line in end)
+    # And each line of a log says whose it is
+    assert any(line.startswith("[FetchFunction] START RequestId: ") for line in live)
+    assert any(line.startswith("[FetchFunction] END RequestId: ") for line in live)
+
+
+def test_a_failed_run_names_its_evidence_which_holds_no_secret(
+    capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a call that has no fifth record
+    vendors = Vendors()
+    monkeypatch.setattr("tests.sandbox.run.Vendors", lambda: vendors)
+    asked = here / "input.json"
+    document = json.loads(Path(CALL).read_text())
+    asked.write_text(json.dumps({**document, "target": {**document["target"], "index": 5}}))
+
+    # When
+    status, _, end = seen(capsys, str(asked))
+
+    # Then
+    assert status == 1
+    assert len(end) <= 20
+    assert end[1] == "FAILED  InvalidRequestError"
+    (told,) = (line for line in end if line.startswith("  evidence"))
+    folder = here / told.split()[1]
+    assert {"history.json", "vendor.json", "SubmitFunction.log"} <= {one.name for one in folder.iterdir()}
+    assert {one.stat().st_mode & 0o777 for one in folder.iterdir()} == {0o600}
+    requests = json.loads((folder / "vendor.json").read_text())
+    assert {"token", "call"} & {request["step"] for request in requests}
+    assert all(request["headers"].get("authorization", "***") == "***" for request in requests)
+    kept = "".join(one.read_text() for one in folder.iterdir())
+    assert "TaskStateEntered" in kept
+    for secret in (vendors.client_secret, vendors.token, "eyJ"):
+        assert secret not in kept
+
+
+def collection(folder: Path, **changes: Any) -> str:
+    path = folder / "collection.json"
+    export = {"source": "ibm-activity-tracker", "connection": "ibm-prod"}
+    document = {"exports": [export], "every": "day", "until": "2026-11-20T00:00:00Z", "lookback": 2}
+    path.write_text(json.dumps({**document, **changes}))
+    return str(path)
+
+
+def test_a_collection_counts_what_is_done(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    # When
+    status, live, end = seen(capsys, collection(here))
+
+    # Then
+    assert status == 0
+    assert (
+        sum(
+            bool(re.search(r"  [12]/2 ibm-activity-tracker 2026-11-1[89] [0-9,]+ records$", line))
+            for line in live
+        )
+        == 2
+    )
+    assert len(end) <= 20
+    assert "coverage" in end[-1]
+
+
+def test_a_person_sees_a_dry_run_as_a_table(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    # When
+    status, _, end = seen(capsys, collection(here, dry_run=True), "--details")
+
+    # Then
+    assert status == 0
+    assert "\n".join(end).count("to export") == 2
+    assert any("2 jobs in all" in line for line in end)

@@ -15,6 +15,7 @@ from logferry.coverage.widget import covered
 from logferry.errors import InvalidRequestError
 from logferry.ledger.repository import Ledger
 from logferry.ledger.table import Table
+from tests.sandbox.ending import conclude
 from tests.sandbox.engine import Sandbox
 from tests.sandbox.run import Settings, run
 from tests.sandbox.show import ConsoleView
@@ -24,6 +25,9 @@ from tests.sandbox.wanted import UsageError, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+LAST = Path(".sandbox/last")
+"""What the last run landed, and its state, unless --out and --state say where."""
 
 USAGE = 2
 """Exit status for what is wrong with the call itself; 1 is an execution that failed."""
@@ -46,7 +50,10 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--state", metavar="DIR", help="keep ledger and bucket there for the next run")
     one.add_argument("--speed", type=positive, default=1.0, help="divide waits and retry delays by this")
-    one.add_argument("--verbose", action="store_true", help="show what the functions log")
+    one.add_argument(
+        "--details", action="store_true", help="show manifest, notification and output as JSON as well"
+    )
+    one.add_argument("--verbose", action="store_true", help="show what the functions log, line by line")
     vendor = verbs.add_parser("vendor", help="the emulated vendors over HTTPS, until interrupted")
     vendor.add_argument("--port", type=int, metavar="N", help="port of the API origin (default: a free one)")
     ask = verbs.add_parser("query", help="SQL over the tables of what was landed with --state")
@@ -112,12 +119,16 @@ def run_input(chosen: argparse.Namespace) -> int:
     """Run an input and show it, or print its document."""
     view = ConsoleView(Console(stderr=chosen.json, highlight=False), verbose=chosen.verbose)
     wanted = Wanted.read(chosen.input)
-    settings = Settings(chosen.connection, chosen.state, chosen.out, chosen.speed)
+    last = None if chosen.json else LAST
+    settings = Settings(chosen.connection, chosen.state, chosen.out, chosen.speed, last)
     result = run(wanted, settings, view)
     if chosen.json:
         print(json.dumps(result.to_json()))
+        if result.evidence:
+            view.say(f"evidence: {result.evidence}/")
     else:
-        view.conclude(result)
+        kept = settings.kept(chosen.input, result.evidence)
+        conclude(view, wanted.document, result, kept, details=chosen.details)
     return 0 if result.succeeded else 1
 
 

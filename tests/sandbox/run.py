@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from tests.sandbox import beforehand, private, tables
+from tests.sandbox import beforehand, evidence, private, state, tables
 from tests.sandbox.engine import Sandbox
 from tests.sandbox.reach import Surroundings
 from tests.sandbox.vendor import Vendors
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 ENDED_OTHERWISE = {"TIMED_OUT": "States.Timeout", "ABORTED": "Aborted"}
 """Ends that Step Functions gives no error name, told as FAILED."""
+
+
+FAILED = Path(".sandbox/failed")
+"""Where the evidence of failed runs is kept, one folder each."""
 
 
 class View(Protocol):
@@ -45,8 +50,12 @@ class Result:
     notifications: list[dict[str, Any]]
     not_emulated: list[str]
     bodies: dict[str, bytes] = field(repr=False, default_factory=dict)
+    table: str = ""
+    """The table that the landings fed, if they fed one."""
     rows: str = ""
-    """What a query over the tables gives, as CSV."""
+    """What a query over it gives, as CSV."""
+    evidence: Path | None = None
+    """The folder that a failed run leaves."""
 
     @property
     def succeeded(self) -> bool:
@@ -87,11 +96,32 @@ class Settings:
     state: str | None = None
     out: str | None = None
     speed: float = 1.0
+    last: Path | None = None
+    """A folder that holds what the last run landed and its state, where the user named none."""
+    failed: Path = FAILED
+
+    def kept(self, named: str, evidence: Path | None = None) -> Kept:
+        """Return where things are when a run of the input `named` is over."""
+        out, kept = self.out, self.state
+        if self.last:
+            out, kept = out or str(self.last / "landed"), kept or str(self.last / "state")
+        return Kept(named, Path(out) if out else None, Path(kept) if kept else None, evidence)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where a run's things lie on this disk."""
+
+    input: str
+    out: Path | None = None
+    state: Path | None = None
+    evidence: Path | None = None
 
 
 def run(wanted: Wanted, settings: Settings, view: View) -> Result:
     """Run an input; UsageError, before anything is deployed, for what is wrong in the files it is given."""
     beforehand.check_input(wanted)
+    vendors: Vendors | None = None
     with ExitStack() as stack:
         given: dict[str, Any] = {"speed": settings.speed, "parameters": {"Tables": "ON"}}
         if settings.connection:
@@ -126,27 +156,41 @@ def run(wanted: Wanted, settings: Settings, view: View) -> Result:
         everything = sandbox.objects()
         objects = [one for one in everything if not one.key.startswith(f"{tables.ROOT}/")]
         bodies = {one.key: sandbox.read(one.key) for one in objects if one.key.endswith(".json")}
-        if settings.out:
-            copy(sandbox, everything, Path(settings.out))
+        keep(sandbox, settings, everything)
         return Result(
             outcome,
             objects,
             sandbox.notifications(),
             sandbox.not_emulated,
             bodies,
-            landed_rows(sandbox, everything),
+            *landed_rows(sandbox, everything),
+            None
+            if outcome.status == "SUCCEEDED"
+            else evidence.keep(settings.failed, sandbox, execution, vendors.requests if vendors else []),
         )
 
 
-def landed_rows(sandbox: Sandbox, objects: list[StoredObject]) -> str:
-    """Ask the tables what landed: the rows of each source by service."""
+def keep(sandbox: Sandbox, settings: Settings, objects: list[StoredObject]) -> None:
+    """Copy what landed to where the user wants it, else to the place of the last run, with its state."""
+    if settings.out:
+        copy(sandbox, objects, Path(settings.out))
+    if settings.last:
+        shutil.rmtree(settings.last, ignore_errors=True)
+        if not settings.out:
+            copy(sandbox, objects, settings.last / "landed")
+        if not settings.state:
+            state.save(sandbox, settings.last / "state")
+
+
+def landed_rows(sandbox: Sandbox, objects: list[StoredObject]) -> tuple[str, str]:
+    """Ask the first table what landed: its name, and its rows by service as CSV."""
     made = [one for one in objects if one.key.startswith(f"{tables.ROOT}/")]
     if not made:
-        return ""
+        return "", ""
     with tempfile.TemporaryDirectory() as folder:
         copy(sandbox, made, Path(folder))
         named = made[0].key.split("/")[1]
-        return tables.query(Path(folder), tables.EXAMPLE.format(table=named))
+        return named, tables.query(Path(folder), tables.EXAMPLE.format(table=named))
 
 
 def copy(sandbox: Sandbox, objects: list[StoredObject], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a person sees of a run: each state as it happens, then what landed."""
+"""What a person sees of a run while it goes on: each state as it happens, errors with what comes next."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
+
+from tests.sandbox.retries import Retries
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from tests.sandbox.engine import Sandbox
     from tests.sandbox.execution import Execution, Outcome
-    from tests.sandbox.run import Result
 
 LOOK_SECONDS = 0.1
-MANIFEST = ".manifest.json"
+MIDNIGHT = re.compile(r"T00:00(?::00)?(?:Z|[+-]\d\d:\d\d)$")
 
 
 class ConsoleView:
@@ -32,10 +32,22 @@ class ConsoleView:
         self.began = time.monotonic()
         self._told: set[str] = set()
         self._counts: Counter[str] = Counter()
+        self._total = 0
+        self._children_since = 0.0
+        self._retries: dict[str, Retries] = {}
+
+    @property
+    def seconds(self) -> float:
+        """The time since the start."""
+        return time.monotonic() - self.began
 
     def say(self, text: str) -> None:
         """Show one line with the time since the start."""
-        self.console.print(Text(f"{time.monotonic() - self.began:7.1f} s  {text}"), soft_wrap=True)
+        self.line(f"{self.seconds:7.1f} s  {text}")
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """Show one line, never wrapped or cut by us."""
+        self.console.print(Text(text, style=style), soft_wrap=True)
 
     def follow(self, sandbox: Sandbox, execution: Execution) -> Outcome:
         """Show an execution until it ends."""
@@ -47,7 +59,7 @@ class ConsoleView:
                 running = execution.status == "RUNNING"
                 events = execution.history()
                 for event in events[seen:]:
-                    self._tell(event)
+                    self._tell(sandbox, execution, event)
                 seen = len(events)
                 self._tell_children(sandbox, execution)
                 if self.verbose:
@@ -59,13 +71,19 @@ class ConsoleView:
         self.say(f"execution {outcome.status}" + (f": {outcome.error}" if outcome.error else ""))
         return outcome
 
-    def _tell(self, event: dict[str, Any]) -> None:
+    def _tell(self, sandbox: Sandbox, execution: Execution, event: dict[str, Any]) -> None:
+        retries = self._retries.setdefault(execution.arn, Retries.of(execution))
         if "stateEnteredEventDetails" in event:
-            self.say(f"→ {event['stateEnteredEventDetails']['name']}")
+            name = event["stateEnteredEventDetails"]["name"]
+            retries.enter(name)
+            self.say(f"→ {name}")
         elif "taskFailedEventDetails" in event:
-            self.say(f"  {event['taskFailedEventDetails'].get('error')}")
+            failed = event["taskFailedEventDetails"]
+            self.say(f"  {retries.tell(str(failed.get('error')), words_of(failed.get('cause')))}")
         elif event["type"] == "TaskStateExited":
-            told = sketch(event["stateExitedEventDetails"].get("output"))
+            output = event["stateExitedEventDetails"].get("output")
+            self._total = planned(sandbox, output) or self._total
+            told = sketch(output)
             if told:
                 self.say(f"  {told}")
 
@@ -74,6 +92,7 @@ class ConsoleView:
         for child in sandbox.executions():
             if child.arn == parent.arn:
                 continue
+            self._children_since = self._children_since or time.monotonic()
             if child.arn in self._told:
                 self._counts["done"] += 1
                 continue
@@ -81,7 +100,8 @@ class ConsoleView:
             self._counts[described["status"].lower()] += 1
             if described["status"] != "RUNNING":
                 self._told.add(child.arn)
-                self.say(f"  {tell_child(described)}")
+                done = sum(one.startswith(child.arn.rpartition(":")[0]) for one in self._told)
+                self.say(f"  {done}/{max(self._total, done)} {tell_child(described)}")
 
     def _tell_logs(self, sandbox: Sandbox) -> None:
         for call in sandbox.invocations():
@@ -89,110 +109,75 @@ class ConsoleView:
                 self._told.add(call.request_id)
                 text = sandbox.logs(call.function)
                 written = re.search(f"START RequestId: {call.request_id}.*?END [^\n]*\n", text, re.DOTALL)
-                self.console.print(Text(f"[{call.function}] {written[0] if written else ''}".rstrip()))
+                for line in (written[0] if written else "").splitlines():
+                    self.line(f"[{call.function}] {line}")  # each line by itself, so that grep finds it
 
     def _now(self, events: list[dict[str, Any]]) -> Text:
         entered = [
             one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one
         ]
-        line = f"{time.monotonic() - self.began:7.1f} s  … {entered[-1] if entered else 'starting'}"
-        counts = ", ".join(f"{count} {word}" for word, count in sorted(self._counts.items()))
-        return Text(f"{line}  {counts}", style="bold")
+        line = f"{self.seconds:7.1f} s  … {entered[-1] if entered else 'starting'}"
+        if self._counts:
+            running = self._counts["running"]
+            done = sum(self._counts.values()) - running
+            line += f"  {done} of {max(self._total, done + running)}, {running} running{self._left(done)}"
+        return Text(line, style="bold")
 
-    def conclude(self, result: Result) -> None:
-        """Show what came of it: objects, entries, manifests, notifications, and what was not emulated."""
-        manifests = [key for key in result.bodies if key.endswith(MANIFEST)]
-        self._title("In the bucket")
-        for one in result.objects:
-            self.console.print(
-                Text(f"  {one.key}  {one.size:,} bytes  sha256 {one.sha256[:16]}…"), soft_wrap=True
-            )
-        for key in manifests:
-            manifest = json.loads(result.bodies[key])
-            self._title(f"Entries of {key.removesuffix(MANIFEST)}")
-            self.console.print(entries(manifest))
-            if len(manifests) == 1:
-                self._title("Its manifest")
-                self._json(manifest)
-        report = result.report()
-        if report:
-            for series in report["series"]:
-                target = ", ".join(str(value) for value in series["target"].values())
-                self._title(" ".join(filter(None, [series["source"], "of", series["connection"], target])))
-                self.console.print(windows(series))
-            jobs = report["jobs"]
-            self._title(f"{jobs} job{'' if jobs == 1 else 's'} in all")
-        for told in result.notifications:
-            self._title("Notification" + (f": {told['subject']}" if told["subject"] else ""))
-            self.console.print(Text(str(told["email"] or "").rstrip()), soft_wrap=True)
-            self._json(told["message"])
-        self._end(result)
-        self._title("Not emulated here")
-        for line in result.not_emulated:
-            self.console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
-
-    def _end(self, result: Result) -> None:
-        if result.rows:
-            self._title("A query over the tables")
-            self.console.print(Text(result.rows.rstrip()), soft_wrap=True)
-        if not result.succeeded:
-            self._title(f"FAILED: {result.outcome.error}")
-            self.console.print(Text(str(result.outcome.cause or "")), soft_wrap=True)
-        elif result.outcome.output is not None:
-            self._title("Output")
-            self._json(result.outcome.output)
-
-    def _title(self, text: str) -> None:
-        self.console.print(Text(f"\n{text}", style="bold"), soft_wrap=True)
-
-    def _json(self, document: Any) -> None:
-        self.console.print_json(json.dumps(document, ensure_ascii=False))
+    def _left(self, done: int) -> str:
+        if not done or done >= self._total:
+            return ""
+        each = (time.monotonic() - self._children_since) / done
+        return f", about {each * (self._total - done):.0f} s left"
 
 
-def entries(manifest: dict[str, Any]) -> Table:
-    """Draw a manifest's entries with their row counts."""
-    table = Table("entry", "bytes", "crc32", "records", show_edge=False)
-    for entry in manifest.get("entries") or []:
-        size, records = entry.get("size"), entry.get("records")
-        table.add_row(
-            str(entry.get("name")),
-            "" if size is None else f"{size:,}",
-            str(entry.get("crc32") or ""),
-            "?" if records is None else f"{records:,}",
-        )
-    return table
+def planned(sandbox: Sandbox, output: str | None) -> int:
+    """Return how many exports a plan that was just made will start, or 0 for any other step's output."""
+    lists = parsed(output).get("connections")
+    if not isinstance(lists, list):
+        return 0
+    return sum(len(json.loads(sandbox.read(one["items_key"]))) for one in lists if "items_key" in one)
 
 
-def windows(series: dict[str, Any]) -> Table:
-    """Draw a series of a report: each window, what was decided on it, and what became of it."""
-    table = Table("from", "to", "decision", "outcome", "records", show_edge=False)
-    for window in series["windows"]:
-        records = window.get("records")
-        table.add_row(
-            window["start"].replace("+00:00", "Z"),
-            window["end"].replace("+00:00", "Z"),
-            window["decision"],
-            window.get("error") or window["outcome"],
-            "" if records is None else f"{records:,}",
-        )
-    return table
+def words_of(cause: str | None) -> str:
+    """Return the words of an error: Lambda wraps them in JSON."""
+    return str(parsed(cause).get("errorMessage") or cause or "no words")
+
+
+def parsed(text: str | None) -> dict[str, Any]:
+    """Return a JSON object, or an empty one for everything else."""
+    try:
+        found = json.loads(text or "null")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def about(request: dict[str, Any]) -> str:
+    """Return in a few words what an export is: `Motor/Quote 2026-11-04`."""
+    target = request.get("target") or {}
+    names = [str(target[key]) for key in ("folder", "service", "call_id") if target.get(key)]
+    start = str((request.get("window") or {}).get("start", ""))
+    return " ".join(filter(None, ["/".join(names) or str(request.get("source")), MIDNIGHT.sub("", start)]))
 
 
 def tell_child(described: dict[str, Any]) -> str:
-    """Say which export of a collection has ended, and how."""
-    asked = json.loads(described["input"])
-    window = asked.get("window") or {}
-    words = [str(asked.get("source")), str(window.get("start", "")), sketch(described.get("output"))]
-    return " ".join(filter(None, [*words, described.get("error")]))
+    """Return which export of a collection has ended, and how."""
+    output = parsed(described.get("output"))
+    records = output.get("records")
+    told = [about(parsed(described["input"]))]
+    if described.get("error"):
+        told.append(str(described["error"]))
+    elif output.get("state") == "LANDED":
+        told.append("records unknown" if records is None else f"{records:,} records")
+    else:
+        told.append(str(output.get("state") or described["status"]))
+    return " ".join(told)
 
 
 def sketch(output: str | None) -> str:
-    """Say in a few words what a step answered."""
-    try:
-        answer = json.loads(output or "null")
-    except ValueError:
-        return ""
-    if not isinstance(answer, dict) or "state" not in answer:
+    """Return in a few words what a step answered."""
+    answer = parsed(output)
+    if "state" not in answer:
         return ""
     words = [str(answer["state"])]
     waits = answer["state"] in {"RUNNING", "THROTTLED"}
@@ -202,6 +187,8 @@ def sketch(output: str | None) -> str:
         words.append(f"{answer['polls']} poll{'' if answer['polls'] == 1 else 's'}")
     if waits and answer.get("wait_seconds"):
         words.append(f"next look in {answer['wait_seconds']:g} s")
+    if isinstance(answer.get("size"), int):
+        words.append(f"{answer['size']:,} bytes")
     if answer.get("key"):
         words.append(str(answer["key"]))
     return ", ".join(words)
