@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,27 @@ def test_an_input_of_the_wrong_shape_is_refused_before_anything_is_deployed(
     assert said in answer["cause"]
     assert (answer["notifications"], answer["transitions"]) == ([], 0)
     assert shown.count("\n") == 1
+
+
+def test_a_typo_is_said_before_the_embedded_aws_is_even_imported(tmp_path: Path) -> None:
+    # Given
+    wrong = tmp_path / "input.json"
+    wrong.write_text(Path(CALL).read_text().replace("spark-call", "spark-cal"))
+    heavy = "{'moto', 'samtranslator', 'duckdb'} & set(sys.modules)"
+    code = f"import sys; from tests.sandbox.cli import main; print(main(['run', sys.argv[1]]), {heavy})"
+
+    # When
+    asked = subprocess.run(  # noqa: S603 - our own verb
+        [sys.executable, "-c", code, str(wrong)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=EXAMPLES.parents[1],
+    )
+
+    # Then
+    assert asked.stdout == "2 set()\n"
+    assert asked.stderr.endswith("did you mean spark-call?\n")
 
 
 @pytest.mark.parametrize(

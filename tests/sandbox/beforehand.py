@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,10 @@ from logferry.export.validation import export_request
 from logferry.sources.registry import source_named
 from logferry.vendor.connection import Connection
 from tests.sandbox import private, reach
+from tests.sandbox.reach import Surroundings
 from tests.sandbox.wanted import UsageError, parse, read_text
 
 if TYPE_CHECKING:
-    from tests.sandbox.reach import Surroundings
     from tests.sandbox.wanted import Wanted
 
 
@@ -33,8 +34,17 @@ def check_input(wanted: Wanted) -> None:
         raise UsageError(str(error), "InvalidRequestError") from error
 
 
-def read_connection(path: str, wanted: Wanted, surroundings: Surroundings) -> Any:
-    """Return a connection file's secret, if it is one and its hosts can be reached; UsageError otherwise."""
+@dataclass(frozen=True)
+class Own:
+    """A connection of the user's own: its secret, and how this machine reaches it."""
+
+    secret: Any = field(repr=False)
+    surroundings: Surroundings
+
+
+def read_connection(path: str, wanted: Wanted) -> Own:
+    """Return a connection file's content, if it is one and its hosts can be reached; UsageError otherwise."""
+    surroundings = Surroundings.of_this_machine()
     text = read_text(path)
     if stat.S_IMODE(Path(path).stat().st_mode) & private.OTHERS:
         raise UsageError(f"{path} can be read by others and holds a secret; chmod 600 {path}")
@@ -49,4 +59,4 @@ def read_connection(path: str, wanted: Wanted, surroundings: Surroundings) -> An
         token = rules.auth[connection.auth["type"]].token
         urls += [connection.base_url, *([token(connection).url] if token else [])]
     reach.check(urls, surroundings)
-    return secret
+    return Own(secret, surroundings)

@@ -5,29 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from logferry.coverage.page import page
-from logferry.coverage.widget import covered
-from logferry.errors import InvalidRequestError
-from logferry.ledger.repository import Ledger
-from logferry.ledger.table import Table
-from tests.sandbox.ending import conclude
-from tests.sandbox.engine import Sandbox
-from tests.sandbox.run import Settings, run
-from tests.sandbox.show import ConsoleView
-from tests.sandbox.tables import query_state
-from tests.sandbox.vendor import serve
+from tests.sandbox import beforehand
 from tests.sandbox.wanted import UsageError, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-LAST = Path(".sandbox/last")
-"""What the last run landed, and its state, unless --out and --state say where."""
 
 USAGE = 2
 """Exit status for what is wrong with the call itself; 1 is an execution that failed."""
@@ -86,13 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; give the exit status."""
     chosen = parser().parse_args(arguments)
     try:
-        if chosen.verb == "vendor":
-            serve(chosen.port)
-            return 0
-        if chosen.verb == "query":
-            print(query_state(Path(chosen.state), chosen.sql), end="")
-            return 0
-        return run_input(chosen) if chosen.verb == "run" else draw_coverage(chosen)
+        return carry_out(chosen)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         if getattr(chosen, "json", False):
@@ -100,6 +78,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except KeyboardInterrupt:
         return 130
+
+
+def carry_out(chosen: argparse.Namespace) -> int:
+    """Do what a verb says; what can be known to be wrong is said before the embedded AWS is even imported."""
+    wanted = Wanted.read(chosen.input) if chosen.verb in {"run", "coverage"} else None
+    own = None
+    if wanted and chosen.verb == "run":
+        beforehand.check_input(wanted)
+        own = beforehand.read_connection(chosen.connection, wanted) if chosen.connection else None
+    from tests.sandbox import verbs  # noqa: PLC0415 - moto and the template's translator take seconds
+
+    if wanted is None:
+        return verbs.serve_vendors(chosen) if chosen.verb == "vendor" else verbs.query(chosen)
+    return (
+        verbs.run_input(chosen, wanted, own) if chosen.verb == "run" else verbs.draw_coverage(chosen, wanted)
+    )
 
 
 def refused(error: UsageError) -> dict[str, Any]:
@@ -113,47 +107,3 @@ def refused(error: UsageError) -> dict[str, Any]:
         "notifications": [],
         "transitions": 0,
     }
-
-
-def run_input(chosen: argparse.Namespace) -> int:
-    """Run an input and show it, or print its document."""
-    view = ConsoleView(Console(stderr=chosen.json, highlight=False), verbose=chosen.verbose)
-    wanted = Wanted.read(chosen.input)
-    last = None if chosen.json else LAST
-    settings = Settings(chosen.connection, chosen.state, chosen.out, chosen.speed, last)
-    result = run(wanted, settings, view)
-    if chosen.json:
-        print(json.dumps(result.to_json()))
-        if result.evidence:
-            view.say(f"evidence: {result.evidence}/")
-    else:
-        kept = settings.kept(chosen.input, result.evidence)
-        conclude(view, wanted.document, result, kept, details=chosen.details)
-    return 0 if result.succeeded else 1
-
-
-def draw_coverage(chosen: argparse.Namespace) -> int:
-    """Draw the coverage of a collection, with what the coverage function draws it with."""
-    wanted = Wanted.read(chosen.input)
-    folder = Path(chosen.state)
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder that a collection was run with")
-    try:
-        with Sandbox(state=folder) as sandbox:
-            ledger = Ledger(Table(sandbox.client("dynamodb"), sandbox.resources["Table"].ref))
-            picture = page(covered(ledger, wanted.document))
-    except (OSError, ValueError, InvalidRequestError) as error:
-        raise UsageError(str(error)) from error
-    if chosen.out:
-        write(Path(chosen.out), picture)
-    else:
-        print(picture)
-    return 0
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file; UsageError where that cannot be."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from tests.sandbox import beforehand, evidence, private, state, tables
+from tests.sandbox import evidence, private, state, tables
 from tests.sandbox.engine import Sandbox
-from tests.sandbox.reach import Surroundings
 from tests.sandbox.vendor import Vendors
 from tests.sandbox.wanted import UsageError
 
 if TYPE_CHECKING:
+    from tests.sandbox.beforehand import Own
     from tests.sandbox.contents import StoredObject
     from tests.sandbox.execution import Execution, Outcome
     from tests.sandbox.wanted import Wanted
@@ -92,7 +92,8 @@ class Result:
 class Settings:
     """How a run is set up; the paths are the user's."""
 
-    connection: str | None = None
+    own: Own | None = None
+    """A connection that takes the emulated vendors' place."""
     state: str | None = None
     out: str | None = None
     speed: float = 1.0
@@ -119,17 +120,14 @@ class Kept:
 
 
 def run(wanted: Wanted, settings: Settings, view: View) -> Result:
-    """Run an input; UsageError, before anything is deployed, for what is wrong in the files it is given."""
-    beforehand.check_input(wanted)
+    """Run an input; UsageError for a state folder that is of no use."""
     vendors: Vendors | None = None
     with ExitStack() as stack:
         given: dict[str, Any] = {"speed": settings.speed, "parameters": {"Tables": "ON"}}
-        if settings.connection:
-            around = Surroundings.of_this_machine()
-            secret = beforehand.read_connection(settings.connection, wanted, around)
-            given["connections"] = dict.fromkeys(wanted.connections, secret)
-            given["parameters"] |= around.parameters
-            given["ca_bundle"] = around.ca_bundle
+        if settings.own:
+            given["connections"] = dict.fromkeys(wanted.connections, settings.own.secret)
+            given["parameters"] |= settings.own.surroundings.parameters
+            given["ca_bundle"] = settings.own.surroundings.ca_bundle
         else:
             view.say("starting the emulated vendors")
             vendors = stack.enter_context(Vendors())
