@@ -73,14 +73,30 @@ def test_an_input_of_the_wrong_shape_is_refused_before_anything_is_deployed(
     wrong.write_text(json.dumps(document))
 
     # When
-    status, answer, shown = run(capsys, str(wrong))
+    status = main(["run", str(wrong)])
 
     # Then: one line, and no state machine was started
-    assert status == 2
-    assert (answer["status"], answer["error"]) == ("FAILED", "InvalidRequestError")
-    assert said in answer["cause"]
-    assert (answer["notifications"], answer["transitions"]) == ([], 0)
-    assert shown.count("\n") == 1
+    shown = capsys.readouterr()
+    assert (status, shown.out) == (2, "")
+    assert said in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_a_program_gets_what_the_state_machine_makes_of_a_wrong_input(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # Given
+    wrong = tmp_path / "input.json"
+    wrong.write_text('{"source": "spark-call", "connection": "acme", "target": {"call_id": "1"}, "bogus": 1}')
+
+    # When
+    status, document, _ = run(capsys, str(wrong))
+
+    # Then
+    assert status == 1
+    assert (document["status"], document["error"]) == ("FAILED", "InvalidRequestError")
+    assert "bogus" in document["cause"]
+    assert [one["status"] for one in document["notifications"]] == ["FAILED"]
 
 
 def test_a_typo_is_said_before_the_embedded_aws_is_even_imported(tmp_path: Path) -> None:

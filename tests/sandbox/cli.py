@@ -85,7 +85,8 @@ def carry_out(chosen: argparse.Namespace) -> int:
     wanted = Wanted.read(chosen.input) if chosen.verb in {"run", "coverage"} else None
     own = None
     if wanted and chosen.verb == "run":
-        beforehand.check_input(wanted)
+        if not chosen.json:  # a program gets what the state machine makes of a wrong input, announced and all
+            beforehand.check_input(wanted)
         own = beforehand.read_connection(chosen.connection, wanted) if chosen.connection else None
     from tests.sandbox import verbs  # noqa: PLC0415 - moto and the template's translator take seconds
 
