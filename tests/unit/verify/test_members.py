@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 import zlib
 from dataclasses import replace
 
@@ -64,9 +66,32 @@ def test_nothing_may_stand_before_between_or_after(junk: bytes) -> None:
     # And between the last entry and the directory
     refused(assembled([A, replace(B, body=B.body + junk)], [first, second]), "neither an entry nor a record")
     # And after it
-    refused(data + junk, f"ends at byte {len(data):,}, but the file goes on")
+    refused(data + b"\0" + junk.strip(b"\0") + b"!", f"ends at byte {len(data):,}, but the file goes on")
     # And two archives in one file are one too many
     refused(data + data, "but the file goes on")
+
+
+@pytest.mark.parametrize("comment", [b"", b"of a hundred bytes".ljust(100)], ids=["plain", "commented"])
+@pytest.mark.parametrize("filling", [b" ", b"\t", b"\r\n", b"\0", b"\0\n \0"])
+def test_what_fills_a_file_up_behind_an_archive_is_suspect(filling: bytes, comment: bytes) -> None:
+    # Given an archive with blanks, line ends or zeros behind its end, up to as many as readers look through
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("a.csv", "id\n1\n")
+        archive.comment = comment
+    most = 64 * 1024 - len(comment)
+    for length in (len(filling), most):
+        data = target.getvalue() + (filling * most)[:length]
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert archive.testzip() is None
+        # When it is verified, Then it is whole, and the number of bytes is said
+        for step in (1000, 65536):
+            findings = verify(data, step=step)
+            assert findings.records == 1
+            [reason] = findings.suspect
+            assert reason.startswith(f"{length} bytes of blanks")
+    # And more of it is refused
+    refused(data + filling, "but the file goes on")
 
 
 def test_a_second_end_record_in_the_comment_is_refused() -> None:

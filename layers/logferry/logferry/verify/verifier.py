@@ -61,7 +61,8 @@ def verify(
 def _zip(reader: Reader, kind: FileKind, limits: ArchiveLimits) -> Findings:
     named, _ = COUNTED[kind]
     counting = _Counting(kind)
-    entries = ZipWalk(reader, limits, counting.begin).entries()
+    walk = ZipWalk(reader, limits, counting.begin)
+    entries = walk.entries()
     counting.end()
     if kind is FileKind.XLSX:
         missing = WORKBOOK_PARTS - {entry.name for entry in entries}
@@ -70,7 +71,10 @@ def _zip(reader: Reader, kind: FileKind, limits: ArchiveLimits) -> Findings:
     counts = [entry.records for entry in entries if named.search(entry.name)]
     known = [count for count in counts if count is not None]
     whole = len(known) == len(counts) and (counts or not entries)
-    return Findings(entries, sum(known) if whole else None, tuple(counting.suspect()))
+    suspect = list(counting.suspect())
+    if walk.behind:
+        suspect.append(f"{walk.behind} bytes of blanks, line ends or zeros follow the archive's end")
+    return Findings(entries, sum(known) if whole else None, tuple(suspect))
 
 
 class _Counting:

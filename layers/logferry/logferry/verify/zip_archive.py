@@ -82,6 +82,8 @@ class ZipWalk:
         self._seen: dict[int, bytes] = {}
         """The rows of what was verified, by the offsets of their local headers."""
         self._names = 0
+        self.behind = 0
+        """How many blanks, line ends and zeros follow the archive; known after `entries`."""
 
     def entries(self) -> Entries:
         """Verify the whole archive; give its entries in the order of the central directory.
@@ -103,7 +105,7 @@ class ZipWalk:
             raise CorruptDownloadError(
                 f"{_member_of(row)} at byte {offset:,} is missing from the central directory"
             )
-        verify_end(self._reader, signature, len(rows), start)
+        self.behind = verify_end(self._reader, signature, len(rows), start)
         return Entries(rows)
 
     def _member(self, start: int) -> None:

@@ -21,11 +21,17 @@ MOST_EXTENSION = 64 * 1024
 """Bytes of the zip64 end record's extensible part; nobody is known to use any."""
 
 
-def verify_end(reader: Reader, signature: bytes, count: int, start: int) -> None:
-    """Read from the signature after the central directory (already taken) to the last byte of the archive.
+FILLING = b" \t\r\n\0"
+"""What servers and tape put behind a file."""
+MOST_BEHIND = 64 * 1024
+"""Bytes, a comment included, from whose beginning on readers look for the end record."""
 
-    `count` headers were read from byte `start` on. Raises `CorruptDownloadError` where a record says
-    otherwise, and for whatever is none.
+
+def verify_end(reader: Reader, signature: bytes, count: int, start: int) -> int:
+    """Read from the signature after the central directory (already taken) to the last byte of the file.
+
+    `count` headers were read from byte `start` on. Returns how many blanks, line ends and zeros follow the
+    archive. Raises `CorruptDownloadError` where a record says otherwise, and for whatever is none.
     """
     end = reader.offset - len(signature)
     truth = (count, count, end - start, start)
@@ -48,8 +54,11 @@ def verify_end(reader: Reader, signature: bytes, count: int, start: int) -> None
     _refuse_volumes(disk or first_disk)
     if END in reader.take(comment, "its comment"):
         raise CorruptDownloadError("the archive's comment holds an end record: readers would disagree on it")
-    if reader.upto(1):
-        raise CorruptDownloadError(f"the archive ends at byte {reader.offset - 1:,}, but the file goes on")
+    end = reader.offset
+    behind = reader.upto(MOST_BEHIND - comment + 1)
+    if behind.strip(FILLING) or len(behind) > MOST_BEHIND - comment:
+        raise CorruptDownloadError(f"the archive ends at byte {end:,}, but the file goes on")
+    return len(behind)
 
 
 def _zip64(reader: Reader, truth: tuple[int, ...], end: int) -> None:
