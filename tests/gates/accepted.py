@@ -44,6 +44,6 @@ OPEN_ENDED = {
     r":secret:\$\{SecretPrefix\}\*$": "connections are made after the stack; the prefix is the bound",
     r":execution:\$\{AWS::StackName\}-(export|collect):\*$": "executions' names are not known before",
     r":execution:\$\{AWS::StackName\}-collect/\*$": "a Distributed Map's children, named by Step Functions",
-    r":s3:::\$\{Name\}(/_logferry|/unpacked|/tables)?/\*$": "objects' keys are not known before",
+    r":s3:::\$\{Name\}(/_logferry/collections|/unpacked|/tables)?/\*$": "objects' keys are not known before",
 }
 """Resources that may end in `*`, each with its reason."""

@@ -15,6 +15,7 @@ GIVEN = {
     "Schedule": "ON",
     "CollectExports": '[{"source": "spark-events", "connection": "acme"}]',
     "Unpack": "ON",
+    "Tables": "ON",
     "AlarmEmail": "a@b.example",
     "SubnetIds": "subnet-1",
     "SecurityGroupIds": "sg-1",
@@ -31,6 +32,16 @@ DEAD_LETTERS = {
     "RuleDeadLetters": "ExecutionEndedRule",
     "UnpackDeadLetters": "ManifestWrittenRule",
 }
+WRITERS = {
+    "FetchRole": {"spark-log-csv/acme/2026-01-01.zip", "another-source/acme/2026-01-01.zip.manifest.json"},
+    "PlanRole": {"_logferry/collections/one/plan.jsonl"},
+    "ReportRole": {"_logferry/collections/one/plan.jsonl"},
+    "CollectRole": {"_logferry/collections/one/plan.jsonl"},
+    "UnpackRole": {"unpacked/spark-log-csv/acme/2026-01-01/one.csv.gz"},
+    "TabulateRole": {"tables/calls/day=2026-01-01/one.parquet"},
+}
+"""Who writes where: each below a prefix of its own."""
+PEOPLE_WRITE = "_logferry/input/collection.json"
 Case = tuple[bool, Request]
 
 
@@ -41,7 +52,8 @@ def findings(template: dict[str, Any]) -> Iterator[str]:
     except CycleError as error:
         yield f"resources refer to each other in a circle: {error.args[1]}"
         return
-    cases = [*_keys(account), *_services(account), *_data(account), *_functions(template, account)]
+    cases = [*_keys(account), *_services(account), *_data(account), *_writes(account)]
+    cases += _functions(template, account)
     for wanted, request in cases:
         if account.allows(request) is not wanted:
             verb = "may not" if wanted else "may, and should not,"
@@ -132,6 +144,23 @@ def _data(account: Account) -> Iterator[Case]:
     ):
         yield True, Request(account.arn(role), "sqs:SendMessage", account.arn(queue), TLS)
         yield False, Request(account.arn(role), "sqs:SendMessage", account.arn(queue), CLEAR)
+
+
+def _writes(account: Account) -> Iterator[Case]:
+    bucket, person = account.arn("Bucket"), f"arn:aws:iam::{ACCOUNT}:role/people"
+    everywhere = {key for keys in WRITERS.values() for key in keys}
+    for key in (*sorted(everywhere), PEOPLE_WRITE):
+        for role, own in WRITERS.items():
+            yield key in own, Request(account.arn(role), "s3:PutObject", f"{bucket}/{key}", TLS)
+        # Whatever others may do by their own policies, they do not write what could pass for Logferry's.
+        for who in (person, account.arn("SubmitRole"), "logging.s3.amazonaws.com"):
+            of_input = key == PEOPLE_WRITE
+            yield of_input, Request(who, "s3:PutObject", f"{bucket}/{key}", TLS, anything=True)
+        for action in ("s3:GetObject", "s3:DeleteObject"):
+            yield True, Request(person, action, f"{bucket}/{key}", TLS, anything=True)
+    for role in ("FetchRole", "AbandonRole"):
+        for key in sorted(everywhere - WRITERS["FetchRole"]):
+            yield False, Request(account.arn(role), "s3:DeleteObjectVersion", f"{bucket}/{key}", TLS)
 
 
 def _functions(template: dict[str, Any], account: Account) -> Iterator[Case]:

@@ -44,12 +44,16 @@ NEGATED = {"ArnNotEquals": "ArnEquals", "StringNotEquals": "StringEquals"}
 
 @dataclass(frozen=True)
 class Request:
-    """`who`: a role's ARN or a service's name; `context`: condition keys as AWS documents them."""
+    """`who`: a role's ARN or a service's name; `context`: condition keys as AWS documents them.
+
+    `anything`: whether the requester's own policies, which may be others than this stack's, allow everything.
+    """
 
     who: str
     action: str
     resource: str
     context: Mapping[str, str] = field(default_factory=dict)
+    anything: bool = False
 
 
 class Account:
@@ -68,6 +72,10 @@ class Account:
         """Return a resource's ARN by its logical id."""
         return str(self._resolver.created[name].attributes["Arn"])
 
+    def output(self, name: str) -> str:
+        """Return an output's value."""
+        return str(self._resolver.resolve(self._resolver.template["Outputs"][name]["Value"]))
+
     def allows(self, request: Request) -> bool:
         """Check whether IAM would let a request pass; an explicit Deny is stronger than any Allow."""
         on_key = request.action.startswith("kms:")
@@ -75,7 +83,9 @@ class Account:
         attached = list(self._attached(request.resource))
         if any(one["Effect"] == "Deny" and self._holds(one, request) for one in [*identity, *attached]):
             return False
-        own = any(one["Effect"] == "Allow" and self._holds(one, request) for one in identity)
+        own = request.anything or any(
+            one["Effect"] == "Allow" and self._holds(one, request) for one in identity
+        )
         given = any(
             one["Effect"] == "Allow" and self._holds(one, request, delegated=False) for one in attached
         )
@@ -107,19 +117,28 @@ class Account:
         for name, (kind, properties) in self.resources.items():
             if kind == "AWS::KMS::Key" and self.arn(name) == resource:
                 yield from as_list(properties["KeyPolicy"]["Statement"])
-            if kind in RESOURCE_POLICIES:
-                for one in as_list(properties["PolicyDocument"]["Statement"]):
-                    if any(fnmatch.fnmatchcase(resource, said) for said in as_list(one["Resource"])):
-                        yield one
+            if kind in RESOURCE_POLICIES and any(
+                resource == arn or resource.startswith(f"{arn}/")
+                for arn in self._arns(as_list(properties[RESOURCE_POLICIES[kind]]))
+            ):
+                yield from as_list(properties["PolicyDocument"]["Statement"])
+
+    def _arns(self, refs: list[str]) -> Iterator[str]:
+        return (str(one.attributes["Arn"]) for one in self._resolver.created.values() if one.ref in refs)
 
     @staticmethod
     def _holds(statement: dict[str, Any], request: Request, *, delegated: bool = True) -> bool:
         return (
             _principal(statement.get("Principal"), request.who, delegated=delegated)
             and any(fnmatch.fnmatchcase(request.action, said) for said in as_list(statement["Action"]))
-            and any(fnmatch.fnmatchcase(request.resource, said) for said in as_list(statement["Resource"]))
+            and _matches(request.resource, statement.get("Resource", "*"))
+            and not _matches(request.resource, statement.get("NotResource", []))
             and _conditions(statement, {"aws:PrincipalArn": request.who, **request.context})
         )
+
+
+def _matches(resource: str, said: Any) -> bool:
+    return any(fnmatch.fnmatchcase(resource, one) for one in as_list(said))
 
 
 def _principal(principal: Any, who: str, *, delegated: bool) -> bool:
@@ -148,6 +167,8 @@ def _created(name: str, kind: str, properties: dict[str, Any]) -> Created:
     arn = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{called}"
     if kind == "AWS::Lambda::Function":
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{called}"
+    if kind == "AWS::IAM::Role":
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{called}"
     if kind == "AWS::S3::Bucket":
         called = name.lower()
         arn = f"arn:aws:s3:::{called}"

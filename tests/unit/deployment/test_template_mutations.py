@@ -323,6 +323,37 @@ MUTATIONS: dict[str, Mutation] = {
     "a bucket that refuses modern TLS": statement(
         "BucketPolicy", "ModernTlsOnly", Condition={"NumericLessThan": {"s3:TlsVersion": "1.4"}}
     ),
+    "a bucket that anybody may write to": without_statement("BucketPolicy", "OnlyLogferryWrites"),
+    "a bucket whose landings others may replace": statement(
+        "BucketPolicy", "OnlyLogferryWrites", NotResource={"Fn::Sub": "${Bucket.Arn}/spark-*"}
+    ),
+    "a bucket that takes no input of people's": statement(
+        "BucketPolicy", "OnlyLogferryWrites", NotResource={"Fn::Sub": "${Bucket.Arn}/none/*"}
+    ),
+    "a bucket that not even fetch may write to": statement(
+        "BucketPolicy", "OnlyLogferryWrites", Condition=None
+    ),
+    "a bucket that every role may write to": statement(
+        "BucketPolicy",
+        "OnlyLogferryWrites",
+        Condition={"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}},
+    ),
+    "a bucket that only fetch may write to": statement(
+        "BucketPolicy",
+        "OnlyLogferryWrites",
+        Condition={"ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["FetchRole", "Arn"]}}},
+    ),
+    "a bucket that nobody but Logferry may read": statement(
+        "BucketPolicy", "OnlyLogferryWrites", Action=["s3:PutObject", "s3:GetObject"]
+    ),
+    "a fetch that writes lists": without_statement("FetchRole", "KeepToLandings"),
+    "an abandon that deletes tables": without_statement("AbandonRole", "KeepToLandings"),
+    "a plan that writes its own input": statement(
+        "PlanRole", "KeepPlans", Resource={"Fn::Sub": "arn:aws:s3:::${Bucket}/_logferry/*"}
+    ),
+    "an unpack that writes tables": statement(
+        "UnpackRole", "WriteUnpacked", Resource={"Fn::Sub": "arn:aws:s3:::${Bucket}/tables/*"}
+    ),
     "code that may make network interfaces": statement(
         "RuntimePolicy", "ButNotFromTheCode", Action="ec2:DescribeSubnets"
     ),

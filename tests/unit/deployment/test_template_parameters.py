@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.gates.deployment import deployment
+from tests.gates.iam import Account
 from tests.sandbox.template import Created, Resolver, TemplateError, parameters_of
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
@@ -122,6 +123,21 @@ def test_every_call_insists_on_the_owner_of_a_bucket_of_another_account() -> Non
 def test_what_can_never_work_is_refused_with_a_sentence(given: dict[str, str], sentence: str) -> None:
     with pytest.raises(TemplateError, match=sentence):
         parameters_of(deployment().translated(), given)
+
+
+@pytest.mark.parametrize("choice", [{}, {"Unpack": "ON", "Tables": "ON"}, {"Tables": "ON"}])
+def test_the_statement_for_an_existing_bucket_is_the_one_of_the_stack_s_own(choice: dict[str, str]) -> None:
+    template = deployment().translated()
+    account = Account(template, choice)
+    [own] = [
+        one
+        for one in account.resources["BucketPolicy"][1]["PolicyDocument"]["Statement"]
+        if one["Sid"] == "OnlyLogferryWrites"
+    ]
+
+    assert json.loads(account.output("BucketPolicyStatement")) == own
+    theirs = Account(template, {"ExistingBucketName": BUCKET})
+    assert f"arn:aws:s3:::{BUCKET}/_logferry/input/*" in theirs.output("BucketPolicyStatement")
 
 
 @pytest.mark.parametrize(
