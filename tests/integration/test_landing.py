@@ -23,7 +23,6 @@ from logferry.storage.landing import (
     abort_uploads,
     copy,
     find,
-    read_back,
     s3_config,
     write_json,
 )
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 PART = 5 << 20
 """The smallest part that S3 takes."""
-METADATA = {"export-id": "e" * 64, "attempt": "1"}
+METADATA = {"export-id": "e" * 64, "attempt": "1", "nonce": "1" * 32}
 ANSWERS = {
     403: "AccessDenied",
     404: "NoSuchUpload",
@@ -466,13 +465,11 @@ def test_every_request_names_the_owner_of_the_bucket(mocked: Bucket) -> None:
     with pytest.raises(CorruptDownloadError):
         mocked.write(LARGE, verifier=Counter(refuses=True), expected_owner=owner)
     mocked.write(LARGE, expected_owner=owner)
-    existing = find(mocked.s3, mocked.name, mocked.key, owner)
-    assert existing
-    read_back(mocked.s3, mocked.name, mocked.key, existing, Counter(), owner=owner)
+    assert find(mocked.s3, mocked.name, mocked.key, owner)
     write_json(mocked.s3, mocked.name, "manifest", {}, owner=owner)
     abort_uploads(mocked.s3, mocked.name, mocked.key, owner)
     # Then
-    assert len(owners) == 8
+    assert len(owners) == 7
     assert set(owners.values()) == {owner.encode()}
 
 
@@ -494,29 +491,6 @@ def test_payloads_are_neither_signed_nor_sent_in_chunks(mocked: Bucket) -> None:
         assert "x-amz-trailer" not in headers
         assert "transfer-encoding" not in headers
     assert sent["UploadPart"]["X-Amz-Content-SHA256"] == b"UNSIGNED-PAYLOAD"
-
-
-def test_an_object_can_be_read_back_and_adopted(bucket: Bucket) -> None:
-    # Given
-    stored = bucket.write(LARGE)
-    existing = find(bucket.s3, bucket.name, bucket.key)
-    assert existing
-    # When
-    adopted, seen = read_back(bucket.s3, bucket.name, bucket.key, existing, Counter())
-    # Then
-    assert adopted == stored
-    assert seen == len(LARGE)
-
-
-def test_an_object_that_has_changed_since_is_not_adopted(bucket: Bucket) -> None:
-    # Given an object that is replaced between the look and the reading
-    stored = bucket.write(SMALL)
-    existing = find(bucket.s3, bucket.name, bucket.key)
-    assert existing
-    bucket.write(b"other", condition=Condition.replaces(stored.etag), metadata={"attempt": "2"})
-    # When
-    with pytest.raises(DeliveryError, match="GetObject"):
-        read_back(bucket.s3, bucket.name, bucket.key, existing, Counter())
 
 
 def test_nothing_is_found_where_nothing_is(bucket: Bucket) -> None:

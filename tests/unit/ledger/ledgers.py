@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -90,6 +91,22 @@ class World:
         return self.ledger.landed(self.ledger.fetching(row), landing)
 
 
+class OneAtATime:
+    """A DynamoDB client whose calls come one after another: moto checks a condition, and then writes."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._lock = client, Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+
+        def alone(*arguments: Any, **more: Any) -> Any:
+            with self._lock:
+                return call(*arguments, **more)
+
+        return alone
+
+
 @contextmanager
 def world() -> Iterator[World]:
     with mock_aws():
@@ -102,4 +119,4 @@ def world() -> Iterator[World]:
                 {"AttributeName": "window", "KeyType": "RANGE"},
             ],
         )
-        yield World(Table(_client(), "ledger"))
+        yield World(Table(OneAtATime(_client()), "ledger"))  # type: ignore[arg-type]

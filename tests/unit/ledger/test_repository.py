@@ -157,6 +157,48 @@ def test_a_new_landing_has_to_be_announced_anew(world: World) -> None:
     assert not world.landed("two", refresh=True).notified
 
 
+# ---- nonces
+
+
+def test_each_fetch_draws_a_nonce_and_a_landing_ends_them(world: World) -> None:
+    # Given nonces that are drawn from a list
+    drawn = iter("abc")
+    ledger = Ledger(world.table, lambda: world.now, lambda: next(drawn))
+    row = world.submitted("one")
+    assert (row.nonces, row.nonces_since) == ((), 1)
+    # When it is fetched twice, and once more by the next attempt
+    ledger.fetching(ledger.fetching(row))
+    ledger.failed(world.row(), "DeliveryError", "", keep_job=True)
+    world.die("one")
+    _, row = world.claim("two")
+    row = ledger.fetching(row)
+    # Then the row has all of them
+    assert (row.nonces, row.nonces_since) == (("a", "b", "c"), 1)
+    # And none once it has landed, nor when what landed is announced
+    row = ledger.fetching(ledger.landed(row, LANDING))
+    assert "nonces" not in row.item
+
+
+def test_a_row_keeps_the_newest_nonces(world: World) -> None:
+    row = ExportRecord({**world.submitted("one").item, "nonces": [str(number) for number in range(1000)]})
+    nonces = world.ledger.fetching(row).nonces
+    assert (len(nonces), nonces[0]) == (1000, "1")
+    assert len(nonces[-1]) == 32
+
+
+def test_attempts_of_the_release_before_are_told_apart(world: World) -> None:
+    # Given a row as the release before wrote it
+    item = {name: value for name, value in world.submitted("one").item.items() if name != "nonces_since"}
+    world.table.put(item)
+    # Then none of its objects has a nonce, and all of the next attempt's do
+    assert world.row().nonces_since == 2
+    world.die("one")
+    _, row = world.claim("two")
+    assert (row.attempt, row.nonces_since) == (2, 2)
+    world.die("two")
+    assert world.claim("three")[1].nonces_since == 2
+
+
 # ---- fences
 
 

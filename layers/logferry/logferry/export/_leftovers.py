@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from logferry import runtime
+from logferry.export._ownership import uncommitted
 from logferry.export._vendor import final_key
 from logferry.storage.bucket import abort_uploads, find, remove
 from logferry.storage.keys import manifest_key
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from logferry.ledger.record import ExportRecord
     from logferry.models.request import ExportRequest
     from logferry.sources.base import Source
-    from logferry.storage.bucket import Existing
 
 
 def clear(source: Source, request: ExportRequest, row: ExportRecord) -> None:
@@ -28,8 +28,12 @@ def clear(source: Source, request: ExportRequest, row: ExportRecord) -> None:
         key = final_key(source, request, row, place)
         found = abort_uploads(s3, settings.bucket, key, settings.bucket_owner) > 0
         for name in (manifest_key(key), key):
-            there = find(s3, settings.bucket, name, settings.bucket_owner)
-            if there and _uncommitted(there, request, row) and _is_ours(request, row):
+            # Each call that was killed may have put a version: with the last one the one before comes back.
+            while (
+                (there := find(s3, settings.bucket, name, settings.bucket_owner))
+                and uncommitted(there, request, row)
+                and _is_ours(request, row)
+            ):
                 found = True
                 remove(s3, settings.bucket, name, there, settings.bucket_owner)
         if not found:
@@ -38,16 +42,6 @@ def clear(source: Source, request: ExportRequest, row: ExportRecord) -> None:
 
 
 def _is_ours(request: ExportRequest, row: ExportRecord) -> bool:
-    """Check whether nobody has taken over: the next attempt may adopt what lies there."""
+    """Check whether nobody has taken over: what lies there is then the next attempt's."""
     now = runtime.ledger().read(request)
     return now is not None and (now.owner, now.attempt) == (row.owner, row.attempt)
-
-
-def _uncommitted(there: Existing, request: ExportRequest, row: ExportRecord) -> bool:
-    """Distinguish an object of this attempt, or of an earlier one that never landed, from what has landed."""
-    attempt = there.metadata.get("attempt", "")
-    return (
-        there.metadata.get("export-id") == request.export_id
-        and attempt.isdecimal()
-        and row.item.get("landed_attempt", 0) < int(attempt) <= row.attempt
-    )

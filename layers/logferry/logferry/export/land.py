@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from logferry import __version__, runtime
 from logferry.download.stream import Restart, TimeBudget, UrlExpired, open_stream
 from logferry.errors import DeliveryError, SourceUnavailableError
+from logferry.export._ownership import may_replace
 from logferry.export._vendor import final_key
 from logferry.export.suspicion import suspect
+from logferry.ledger.table import FencedError
 from logferry.models.job import FileKind
 from logferry.models.request import iso_instant
 from logferry.storage.keys import manifest_key
@@ -19,13 +20,11 @@ from logferry.storage.landing import (
     AlreadyThere,
     Condition,
     Conflict,
-    Existing,
     ObjectWriter,
     Stored,
     abort_uploads,
     copy,
     find,
-    read_back,
     write_json,
 )
 from logferry.storage.manifest import SCHEMA
@@ -45,6 +44,9 @@ if TYPE_CHECKING:
 
 FRESH_URLS = 2
 """Fresh URLs asked for after one has expired."""
+
+FENCE = ("owner", "attempt", "state", "fetches")
+"""What differs in the row once another call has it."""
 
 RACES = 5
 """Tries to write a key that somebody else writes at the same moment."""
@@ -69,8 +71,12 @@ class Lander:
 
     @property
     def marks(self) -> dict[str, str]:
-        """Return the metadata that tells our object from another's, and this attempt from an earlier one."""
-        return {"export-id": self.request.export_id, "attempt": str(self.row.attempt)}
+        """Return the metadata that tells what this very call puts from all else; nobody can foresee it."""
+        return {
+            "export-id": self.request.export_id,
+            "attempt": str(self.row.attempt),
+            "nonce": self.row.nonces[-1],
+        }
 
     @property
     def found(self) -> list[str]:
@@ -115,17 +121,7 @@ class Lander:
 
     def _try(self, key: str, download: Download) -> tuple[Stored, Findings]:
         s3, settings = runtime.s3(), runtime.settings()
-        existing = find(s3, settings.bucket, key, settings.bucket_owner)
-        if existing and self._is_mine(existing, key):
-            return read_back(
-                s3,
-                settings.bucket,
-                key,
-                existing,
-                partial(self._verify, download),
-                owner=settings.bucket_owner,
-                check=self._in_time,
-            )
+        condition = self._condition(key)
         connection = self.api.access.connection
         policy = HostPolicy(connection.download_hosts, connection.base_url)
         limit = connection.limits.get("largest", self.source.limits.largest)
@@ -137,7 +133,7 @@ class Lander:
                 key,
                 metadata=self.marks,
                 content_type=self.source.kind.content_type,
-                condition=Condition.replaces(existing.etag) if existing else Condition.absent(),
+                condition=condition,
                 expected_owner=settings.bucket_owner,
                 size_hint=stream.size,
                 check=self._in_time,
@@ -148,14 +144,24 @@ class Lander:
             self.proven &= stream.proven or self.source.kind is not FileKind.GZIP_JSONL
             return writer.commit(), findings
 
-    def _is_mine(self, existing: Existing, key: str) -> bool:
-        """Distinguish an object that an earlier call landed from one that a refresh replaces."""
-        if existing.metadata.get("export-id") != self.request.export_id:
-            raise DeliveryError(
-                f"s3://{runtime.settings().bucket}/{key} holds another object ({existing.size} bytes, "
-                f"export-id {existing.metadata.get('export-id', 'none')}); move it away, then start again"
-            )
-        return not self.request.refresh or existing.metadata.get("attempt") == self.marks["attempt"]
+    def _condition(self, key: str) -> Condition:
+        """Return what must be true of a key when something is put there: no object, or one of this export.
+
+        Raises DeliveryError where another's lies there, FencedError where this call has lost the row.
+        """
+        settings = runtime.settings()
+        there = find(runtime.s3(), settings.bucket, key, settings.bucket_owner)
+        if there is None:
+            return Condition.absent()
+        if may_replace(there, key, self.request, self.row):
+            return Condition.replaces(there.etag)
+        now = runtime.ledger().read(self.request)
+        if now is None or any(now.item.get(name) != self.row.item.get(name) for name in FENCE):
+            raise FencedError
+        raise DeliveryError(
+            f"s3://{settings.bucket}/{key} holds another object ({there.size} bytes, version "
+            f"{there.version_id or 'none'}), which Logferry did not put there; move it away, then start again"
+        )
 
     def _verify(self, download: Download, chunks: Chunks) -> Findings:
         known = read_hash(download.file_hash)
@@ -225,29 +231,27 @@ class Lander:
             "polls": row.polls,
             "logferry_version": __version__,
         }
-        self._commit(landing["manifest_key"], document)
-        return landing
+        version_id = self._commit(landing["manifest_key"], document)
+        return {**landing, "manifest_version_id": version_id, "landed_nonce": self.marks["nonce"]}
 
-    def _commit(self, key: str, document: dict[str, Any]) -> None:
-        """Write the manifest, once: a consumer takes it for the landing."""
-        s3, settings = runtime.s3(), runtime.settings()
-        existing = find(s3, settings.bucket, key, settings.bucket_owner)
-        if existing and existing.metadata == self.marks:
-            return
-        condition = Condition.replaces(existing.etag) if existing else Condition.absent()
+    def _commit(self, key: str, document: dict[str, Any]) -> str | None:
+        """Write the manifest, which a consumer takes for the landing; give its version id."""
+        settings = runtime.settings()
         try:
-            write_json(
-                s3,
+            return write_json(
+                runtime.s3(),
                 settings.bucket,
                 key,
                 document,
                 metadata=self.marks,
                 owner=settings.bucket_owner,
-                condition=condition,
+                condition=self._condition(key),
             )
         except AlreadyThere as there:
+            # Its own, where the answer to the put was lost and the SDK put it again.
             if there.existing is None or there.existing.metadata != self.marks:
                 raise DeliveryError(f"somebody else writes {key} at the same time; start again") from there
+            return there.existing.version_id
 
 
 def _object(stored: Stored, findings: Findings) -> dict[str, Any]:

@@ -58,6 +58,16 @@ class ExportRecord:
         return int(self.item.get("polls", 0))
 
     @property
+    def nonces(self) -> tuple[str, ...]:
+        """Return what marks the objects that were put since the last landing, a nonce a call of fetch."""
+        return tuple(self.item.get("nonces", ()))
+
+    @property
+    def nonces_since(self) -> int:
+        """Return the first attempt whose objects carry a nonce; none does that the release before claimed."""
+        return int(self.item.get("nonces_since", self.attempt + 1))
+
+    @property
     def job_id(self) -> str | None:
         """Return the vendor's job, or None where there is none to wait for."""
         return self.item.get("job_id")

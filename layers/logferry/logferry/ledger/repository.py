@@ -6,6 +6,7 @@ coverage of a series. The partition `registry` lists the series; `execution/{arn
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,17 +23,27 @@ REGISTRY = "registry"
 MARK_DAYS = 90
 """How long marks of announced failures stay: as long as AWS keeps closed executions."""
 
+MOST_NONCES = 1000
+"""The newest that a row keeps, 36 KB: fetch is called some ten times an attempt, more only while it waits."""
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _nonce() -> str:
+    return secrets.token_hex(16)
+
+
 class Ledger:
     """Reads and writes rows. Raises `DeliveryError` when DynamoDB fails, `FencedError` when a fence holds."""
 
-    def __init__(self, table: Table, now: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, table: Table, now: Callable[[], datetime] = _now, nonce: Callable[[], str] = _nonce
+    ) -> None:
         self._table = table
         self.now = now
+        self._nonce = nonce
 
     # ---- reading
 
@@ -68,6 +79,7 @@ class Ledger:
             "attempt": 1,
             "claimed_at": self._stamp(),
             "refresh": request.refresh,
+            "nonces_since": 1,
         }
         self._table.create(item)
         return ExportRecord(item)
@@ -88,6 +100,7 @@ class Ledger:
             "state": state,
             "claimed_at": self._stamp(),
             "refresh": refresh,
+            "nonces_since": row.nonces_since,
         }
         return self._write(row, changes, remove=("error", "cause", *remove), states=(row.state,))
 
@@ -123,14 +136,21 @@ class Ledger:
         return self._write(row, {"polls": polls, "polled_at": self._stamp()}, states=(RecordState.SUBMITTED,))
 
     def fetching(self, row: ExportRecord) -> ExportRecord:
-        """Enter fetch: from here on an earlier call of the same execution, still running, is fenced off."""
+        """Enter fetch: from here on an earlier call of the same execution, still running, is fenced off.
+
+        What this call will put into S3 carries the last of the row's nonces; what has landed gets none.
+        """
         changes = {"fetches": int(row.item.get("fetches", 0)) + 1, "fetched_at": self._stamp()}
-        return self._write(
-            row, changes, states=(RecordState.SUBMITTED, RecordState.LANDED), same=("fetches",)
-        )
+        if row.state is RecordState.LANDED:
+            return self._write(row, changes, states=(RecordState.LANDED,), same=("fetches",))
+        changes["nonces"] = [*row.nonces, self._nonce()][-MOST_NONCES:]
+        return self._write(row, changes, states=(RecordState.SUBMITTED,), same=("fetches",))
 
     def landed(self, row: ExportRecord, landing: Mapping[str, Any]) -> ExportRecord:
-        """Write down what landed (`bucket, key, manifest_key, size, sha256, records, objects, suspect …`)."""
+        """Write down what landed (`bucket, key, manifest_key, size, sha256, records, objects, suspect …`).
+
+        Nonces of earlier calls end here: what they mark is no longer this export's.
+        """
         changes = {
             **landing,
             "state": RecordState.LANDED,
@@ -139,7 +159,7 @@ class Ledger:
             "failures": 0,
         }
         return self._write(
-            row, changes, remove=("notified_at",), states=(RecordState.SUBMITTED,), same=("fetches",)
+            row, changes, remove=("notified_at", "nonces"), states=(RecordState.SUBMITTED,), same=("fetches",)
         )
 
     def notified(self, row: ExportRecord) -> ExportRecord:
