@@ -20,6 +20,17 @@ GIVEN = {
     "SubnetIds": "subnet-1",
     "SecurityGroupIds": "sg-1",
 }
+BUCKET_KEY, TOPIC_KEY, SECRET_KEY = (
+    f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}" for name in ("bucket", "topic", "secret")
+)
+WITH_THEIRS = {
+    **GIVEN,
+    "ExistingBucketName": "their-bucket",
+    "BucketKeyArn": BUCKET_KEY,
+    "ExistingTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:theirs",
+    "TopicKeyArn": TOPIC_KEY,
+    "SecretKeyArn": SECRET_KEY,
+}
 HERE = {"aws:SourceAccount": ACCOUNT}
 ELSEWHERE = {"aws:SourceAccount": "999999999999"}
 TLS = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
@@ -48,14 +59,16 @@ Case = tuple[bool, Request]
 def findings(template: dict[str, Any]) -> Iterator[str]:
     """Say which service's request IAM would answer otherwise than the stack needs."""
     try:
-        account = Account(template, GIVEN)
+        account, theirs = Account(template, GIVEN), Account(template, WITH_THEIRS)
     except CycleError as error:
         yield f"resources refer to each other in a circle: {error.args[1]}"
         return
     cases = [*_keys(account), *_services(account), *_data(account), *_writes(account)]
     cases += _functions(template, account)
-    for wanted, request in cases:
-        if account.allows(request) is not wanted:
+    answers = [(account.allows(request), wanted, request) for wanted, request in cases]
+    answers += [(theirs.allows(request), wanted, request) for wanted, request in _their_keys(theirs)]
+    for answer, wanted, request in answers:
+        if answer is not wanted:
             verb = "may not" if wanted else "may, and should not,"
             yield f"{request.who} {verb} {request.action} on {request.resource} with {dict(request.context)}"
     for role, service in (
@@ -99,6 +112,26 @@ def _keys(account: Account) -> Iterator[Case]:
             yield True, Request(account.arn(role), "kms:GenerateDataKey", key, via(service))
         yield False, Request(account.arn(role), "kms:Decrypt", key, via("ec2"))
         yield False, Request(account.arn(role), "kms:Decrypt", key)
+
+
+def _their_keys(account: Account) -> Iterator[Case]:
+    s3 = ("FetchRole", "AbandonRole", "PlanRole", "ReportRole", "CollectRole", "UnpackRole", "TabulateRole")
+    users = {
+        BUCKET_KEY: ("s3", s3),
+        TOPIC_KEY: ("sns", ("FetchRole", "AbandonRole", "ReportRole")),
+    }
+    for key, (service, roles) in users.items():
+        for role in roles:
+            for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+                yield True, Request(account.arn(role), action, key, via(service))
+                yield False, Request(account.arn(role), action, key, via("ec2"))
+                yield False, Request(account.arn(role), action, key)
+    yield True, Request(account.arn("CollectRole"), "kms:Encrypt", BUCKET_KEY, via("s3"))
+    yield False, Request(account.arn("SubmitRole"), "kms:Decrypt", BUCKET_KEY, via("s3"))
+    yield False, Request(account.arn("PlanRole"), "kms:Decrypt", TOPIC_KEY, via("sns"))
+    for role in ("SubmitRole", "StatusRole", "FetchRole", "AbandonRole"):
+        yield True, Request(account.arn(role), "kms:Decrypt", SECRET_KEY, via("secretsmanager"))
+        yield False, Request(account.arn(role), "kms:Decrypt", SECRET_KEY, via("ec2"))
 
 
 def _services(account: Account) -> Iterator[Case]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 BUCKET, OWNER = {"ExistingBucketName": "their-bucket"}, {"BucketOwnerAccountId": "999999999999"}
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:theirs"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:ca:1"
 EXPORTS = {"CollectExports": '[{"source": "spark-events", "connection": "acme"}]'}
 NEVER_WORK: tuple[dict[str, str], ...] = (
@@ -22,6 +23,8 @@ NEVER_WORK: tuple[dict[str, str], ...] = (
     {**BUCKET, "NoncurrentDays": "30"},
     {**BUCKET, "ObjectLockMode": "GOVERNANCE"},
     OWNER,
+    {"BucketKeyArn": KEY},
+    {"TopicKeyArn": KEY},
     {**BUCKET, **OWNER, **EXPORTS},
     {**BUCKET, **OWNER, **EXPORTS, "Schedule": "ON"},
     {**BUCKET, **OWNER, "Unpack": "ON"},
@@ -40,6 +43,7 @@ WORK: tuple[dict[str, str], ...] = (
     {**EXPORTS, "Schedule": "ON"},
     EXPORTS,
     {**BUCKET, **OWNER},
+    {**BUCKET, "BucketKeyArn": KEY, "ExistingTopicArn": TOPIC, "TopicKeyArn": KEY},
     {**BUCKET, **EXPORTS, "Schedule": "ON", "Unpack": "ON", "Tables": "ON"},
     {"TransitionDays": "30", "TransitionStorageClass": "STANDARD_IA", "ExpirationDays": "365"},
     {"TransitionDays": "365", "ExpirationDays": "0"},

@@ -206,6 +206,16 @@ def hidden_and_empty(one: Deployment) -> None:
     one.source["Parameters"]["HttpsProxy"]["NoEcho"] = True
 
 
+def unattached(role: str, policy: str) -> Mutation:
+    def mutate(one: Deployment) -> None:
+        attached = properties(one, role)["ManagedPolicyArns"]
+        kept = [part for part in attached if {"Ref": policy} not in branches(part)]
+        assert len(kept) < len(attached)
+        properties(one, role)["ManagedPolicyArns"] = kept
+
+    return mutate
+
+
 def rule_removed(name: str, at: int | None = None) -> Mutation:
     def mutate(one: Deployment) -> None:
         if at is None:
@@ -323,6 +333,18 @@ MUTATIONS: dict[str, Mutation] = {
     "a bucket that refuses modern TLS": statement(
         "BucketPolicy", "ModernTlsOnly", Condition={"NumericLessThan": {"s3:TlsVersion": "1.4"}}
     ),
+    "a fetch without their bucket's key": unattached("FetchRole", "BucketKeyPolicy"),
+    "a report without their topic's key": unattached("ReportRole", "TopicKeyPolicy"),
+    "their bucket's key through every service": statement("BucketKeyPolicy", "UseBucketKey", Condition=None),
+    "their topic's key through S3": statement(
+        "TopicKeyPolicy",
+        "UseTopicKey",
+        Condition={"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}},
+    ),
+    "a collection without their bucket's key": statement(
+        "CollectRole", "UseKey", Resource={"Fn::GetAtt": ["Key", "Arn"]}
+    ),
+    "their secrets' key through every service": statement("SubmitRole", "DecryptConnections", Condition=None),
     "a bucket that anybody may write to": without_statement("BucketPolicy", "OnlyLogferryWrites"),
     "a bucket whose landings others may replace": statement(
         "BucketPolicy", "OnlyLogferryWrites", NotResource={"Fn::Sub": "${Bucket.Arn}/spark-*"}
@@ -401,6 +423,8 @@ MUTATIONS: dict[str, Mutation] = {
     "collections into another account": rule_removed("BucketOfAnotherAccount", 2),
     "unpacking in another account": rule_removed("BucketOfAnotherAccount", 3),
     "tables in another account": rule_removed("BucketOfAnotherAccount", 4),
+    "a key of the stack's own bucket": rule_removed("KeysOfWhatExists", 0),
+    "a key of the stack's own topic": rule_removed("KeysOfWhatExists", 1),
     "an expiry before the transition": rule_removed("ExpiryAfterTransition"),
     "an expiry before a late transition": rule_removed("ExpiryAfterLateTransition"),
     "a transition sooner than S3 takes": any_number_of_days,

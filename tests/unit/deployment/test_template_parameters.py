@@ -49,6 +49,12 @@ CHOICES: dict[str, dict[str, str]] = {
     "a bucket of another account": {"ExistingBucketName": BUCKET, "BucketOwnerAccountId": "999999999999"},
     "their topic": {"ExistingTopicArn": TOPIC},
     "their key": {"ExistingKeyArn": KEY},
+    "keys of what is theirs": {
+        "ExistingBucketName": BUCKET,
+        "BucketKeyArn": KEY,
+        "ExistingTopicArn": TOPIC,
+        "TopicKeyArn": KEY,
+    },
     "alarms to their topic": {"AlarmTopicArn": TOPIC},
     "no alarms, no dashboard": {"Alarms": "OFF", "Dashboard": "OFF"},
     "no alarms, but a topic for them": {"Alarms": "OFF", "AlarmTopicArn": TOPIC, "AlarmEmail": "a@b.example"},
