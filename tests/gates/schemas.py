@@ -53,6 +53,10 @@ def _variant(name: str, common: dict[str, Any], *, windowed: bool) -> dict[str, 
     required = ["source", "connection", *(["target"] if target.get("required") else [])]
     if windowed:
         properties |= {"$schema": {"type": "string"}, "refresh": common["refresh"]}
+        on_limit = common["on_limit"]
+        if not source.window:
+            on_limit = {**on_limit, "enum": [each for each in on_limit["enum"] if each != "split"]}
+        properties["on_limit"] = on_limit
         if source.window:
             properties["window"] = {"$ref": "#/$defs/WindowInput"}
             required.append("window")

@@ -33,6 +33,8 @@ ROOT = Path(__file__).parents[2]
 REGION, ACCOUNT = "eu-west-2", "123456789012"
 BUCKET, TABLE, PREFIX = "landing", "ledger", "logferry/"
 KEYS = ("series", "window")
+RESULTS = ("LANDED", "DUPLICATE", "CUT")
+"""States that end an execution well."""
 
 
 def arn(name: str) -> str:
@@ -103,14 +105,14 @@ class Steps:
 
     def ready(self, request: Any, *, name: str = "one") -> dict[str, Any]:
         """Go as far as to the state that fetch gets."""
-        return self._go(request, name, until=("READY", "LANDED", "DUPLICATE"))[-1]
+        return self._go(request, name, until=("READY", *RESULTS))[-1]
 
     def run(self, request: Any, *, name: str = "one", retries: int = 0) -> list[dict[str, Any]]:
         """Go the way of `export.asl.json` without its waits, and give each state on it.
 
         `retries` is how often a step is repeated after one of the errors that the state machine retries.
         """
-        states = self._go(request, name, until=("LANDED", "DUPLICATE"), retries=retries)
+        states = self._go(request, name, until=RESULTS, retries=retries)
         self.end(name, "SUCCEEDED")
         return states
 

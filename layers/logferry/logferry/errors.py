@@ -46,6 +46,10 @@ class DownloadRefusedError(LogferryError):
     """A download URL, redirect or address that the connection does not allow; nothing was opened."""
 
 
+class ExportCutError(LogferryError):
+    """The vendor's limit for one download was reached, and `on_limit` says that nothing cut is to land."""
+
+
 class CorruptDownloadError(LogferryError):
     """The file's length, structure, checksum or kind is wrong; nothing was landed."""
 

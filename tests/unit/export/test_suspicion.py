@@ -59,6 +59,19 @@ def test_as_many_bytes_as_a_download_holds_are_suspect(sizes: tuple[int, ...]) -
     assert reasons(17, sizes=(25_900_000, 25_900_000)) == []
 
 
+def split_files(*parts: int) -> list[str]:
+    return suspect(
+        LOG, REQUEST, {"records": 10}, records=sum(parts), sizes=[1], parts=parts, series=[], asked=ASKED
+    )
+
+
+def test_a_vendor_that_goes_on_in_another_file_has_cut_nothing() -> None:
+    assert split_files(10, 10, 3) == []
+    # But full files only, files that are full together, and files of any other size say nothing of the kind
+    for parts in ((10, 10), (5, 5), (7, 6), (10, 0), (10, 11)):
+        assert split_files(*parts), parts
+
+
 def test_the_limits_of_the_connection_go_first() -> None:
     assert reasons(500, limits={"records": 500})
     assert reasons(100_000, limits={"records": 200_000}) == []

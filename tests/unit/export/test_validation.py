@@ -63,6 +63,8 @@ WRONG: list[tuple[Any, str]] = [
     ({**GOOD, HUSH: 1}, "is not known here"),
     ({**GOOD, "targets": {}}, "targets: is not known here"),
     ({**GOOD, "refresh": "true"}, "refresh: input should be a valid boolean"),
+    ({**GOOD, "on_limit": "warn"}, "on_limit: input should be 'land', 'fail' or 'split'"),
+    ({**CALL, "on_limit": "split"}, "on_limit: spark-call has no windows to split; leave it out"),
     ({**GOOD, "refresh": 1}, "refresh: input should be a valid boolean"),
     ({**GOOD, "refresh": None}, "refresh: input should be a valid boolean"),
     ({**GOOD, "target": None}, "target: input should be a valid dictionary"),
@@ -220,7 +222,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-PLACES = ["source", "connection", "target", "window", "filters", "refresh", "$schema", "x"]
+PLACES = ["source", "connection", "target", "window", "filters", "refresh", "on_limit", "$schema", "x"]
 
 
 @given(

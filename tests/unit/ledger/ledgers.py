@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from logferry.ledger.record import ExportRecord
 
 KEYS = ("series", "window")
+_WRITING = threading.Lock()
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = Window(datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 19, tzinfo=UTC))
 LANDING = {
@@ -41,7 +43,20 @@ LANDING = {
 
 @cache
 def _client() -> Any:
-    return boto3.client("dynamodb", region_name="eu-west-2")
+    client = boto3.client("dynamodb", region_name="eu-west-2")
+    for name in ("put_item", "update_item"):
+        setattr(client, name, _one_by_one(getattr(client, name)))
+    return client
+
+
+def _one_by_one(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a conditional write one step, as DynamoDB does: moto looks first and writes then."""
+
+    def write(**arguments: Any) -> Any:
+        with _WRITING:
+            return call(**arguments)
+
+    return write
 
 
 @dataclass

@@ -211,6 +211,8 @@ def write(name: str, ledger: Ledger, row: ExportRecord) -> ExportRecord:
             return ledger.polled(row, 1)
         case "landed":
             return ledger.landed(row, LANDING)
+        case "cut":
+            return ledger.cut(row, "the vendor gave its limit")
         case "failed":
             return ledger.failed(row, "SomeError", "", keep_job=False)
     return ExportRecord(getattr(ledger, name)(row).item)
@@ -223,9 +225,10 @@ WRITES = {
     "polled": {RecordState.SUBMITTED},
     "fetching": {RecordState.SUBMITTED, RecordState.LANDED},
     "landed": {RecordState.SUBMITTED},
+    "cut": {RecordState.SUBMITTED},
     "notified": {RecordState.LANDED},
     "failed": {RecordState.CLAIMED, RecordState.SUBMITTED, RecordState.FAILED},
-    "released": {RecordState.FAILED, RecordState.LANDED},
+    "released": {RecordState.FAILED, RecordState.LANDED, RecordState.CUT},
 }
 
 
@@ -236,6 +239,8 @@ def in_state(world: World, state: RecordState) -> ExportRecord:
         return world.submitted("one")
     if state is RecordState.LANDED:
         return world.landed("one")
+    if state is RecordState.CUT:
+        return world.ledger.cut(world.submitted("one"), "the vendor gave its limit")
     return world.ledger.failed(world.submitted("one"), "SomeError", "", keep_job=True)
 
 

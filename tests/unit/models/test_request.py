@@ -50,6 +50,8 @@ def test_one_export_has_one_id_however_it_is_written(seed: int, hours: int, minu
     "same",
     [
         {"refresh": True},
+        {"on_limit": "fail"},
+        {"on_limit": "split"},
         {"$schema": "./export.schema.json"},
         {"filters": {**INPUT["filters"], "has_warnings": None}},
         {"window": {"start": "2026-11-18T00:00:00.000Z", "end": "2026-11-19T00:00Z"}},

@@ -32,6 +32,7 @@ _SHAPES = {
     Outcome.EMPTY: '<path d="M5 7.5h5"/>',
     Outcome.SUSPECT: '<path d="M7.5 3.5v5M7.5 11.2v.3"/>',
     Outcome.EARLY: '<circle cx="7.5" cy="7.5" r="4"/><path d="M7.5 5v2.5h2"/>',
+    Outcome.CUT: '<path d="M7.5 3v9M3.8 7.5h1.4M9.8 7.5h1.4"/>',
     Outcome.IN_PROGRESS: '<path d="M3.8 7.5h.1M7.5 7.5h.1M11.2 7.5h.1"/>',
     Outcome.MISSING: "",
     Outcome.FAILED: '<path d="M4.5 4.5l6 6M10.5 4.5l-6 6"/>',

@@ -64,7 +64,9 @@ padding:0;list-style:none}}
 .logferry .landed rect{{fill:{landed};stroke:{landed}}}
 .logferry .empty rect{{fill:none;stroke:{landed}}}
 .logferry .empty path{{stroke:{landed}}}
-.logferry .suspect rect{{fill:{suspect};stroke:{suspect}}}
+.logferry .cut rect{{fill:none;stroke:{suspect}}}
+.logferry .cut path{{stroke:{suspect}}}
+.logferry .early rect,.logferry .suspect rect{{fill:{suspect};stroke:{suspect}}}
 .logferry .in-progress rect{{fill:{progress};stroke:{progress}}}
 .logferry .missing rect{{fill:none;stroke:{quiet};stroke-dasharray:2.5 2.2}}
 .logferry .failed rect{{fill:{failed};stroke:{failed}}}

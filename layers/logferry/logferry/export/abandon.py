@@ -140,7 +140,7 @@ def _write_off(failure: Failure, request: ExportRequest) -> ExportRecord | None:
     row = runtime.ledger().read(request)
     if row is None or row.owner != failure.execution:
         return None
-    if row.state is RecordState.LANDED:
+    if row.state in {RecordState.LANDED, RecordState.CUT}:
         return row
     # A job that has to be released stays in the row until it is, so that a repeated call finds it.
     keep = failure.keeps_job or not source_named(request.source).adoptable

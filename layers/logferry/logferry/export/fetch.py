@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from logferry import notifications, runtime
 from logferry.download.stream import TimeBudget
-from logferry.errors import Throttled
+from logferry.errors import ExportCutError, Throttled
 from logferry.export._leftovers import clear
 from logferry.export._vendor import open_api, read_event
 from logferry.export._wait import wait_as_told
+from logferry.export.cut import cut, settle_cut
 from logferry.export.land import Lander
 from logferry.export.result import landed_output
 from logferry.export.state import ExportState, Step, age
@@ -31,7 +32,7 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
 
     What has landed is not fetched again, what was announced is not announced again. Raises
     DownloadRefusedError, CorruptDownloadError, SourceUnavailableError, AuthenticationError,
-    ConnectionConfigError, InvalidRequestError, ExportTimedOutError, DeliveryError.
+    ConnectionConfigError, InvalidRequestError, ExportTimedOutError, ExportCutError, DeliveryError.
     """
     source, request = read_event(event)
     follow(execution=event["execution"], **request.names)
@@ -40,9 +41,16 @@ def fetch(event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     if row is None or (row.owner, row.attempt) != (event["execution"], state.attempt):
         return _lost(state)
     try:
+        if row.state is RecordState.CUT:
+            return settle_cut(row, source, request)
         row = runtime.ledger().fetching(row)
         if row.state is RecordState.SUBMITTED:
-            row = _land(row, source, request, TimeBudget(seconds))
+            try:
+                row = _land(row, source, request, TimeBudget(seconds))
+            except ExportCutError as reached:
+                if request.on_limit != "split":
+                    raise
+                return cut(row, source, request, str(reached))
         if not row.notified:
             document = notifications.landing_notice(request.identity(), request.export_id, row.item)
             notifications.publish(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from logferry import __version__, runtime
 from logferry.download.stream import Restart, TimeBudget, UrlExpired, open_stream
-from logferry.errors import DeliveryError, SourceUnavailableError
+from logferry.errors import DeliveryError, ExportCutError, SourceUnavailableError
 from logferry.export._ownership import may_replace
 from logferry.export._vendor import final_key
-from logferry.export.suspicion import suspect
+from logferry.export.suspicion import cut_words, limits_reached, suspect
 from logferry.ledger.table import FencedError
 from logferry.models.job import FileKind
 from logferry.models.request import iso_instant
@@ -33,7 +32,7 @@ from logferry.verify.filehash import held_against, read_hash
 from logferry.verify.verifier import Findings, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from logferry.ledger.record import ExportRecord
     from logferry.models.job import Download, Job
@@ -84,10 +83,14 @@ class Lander:
         return list(dict.fromkeys(reason for _, findings in self.landed for reason in findings.suspect))
 
     def land(self) -> dict[str, Any]:
-        """Land every file, then the manifest; give what the ledger keeps of it."""
+        """Land every file, then the manifest; give what the ledger keeps of it.
+
+        Raises ExportCutError where the vendor's limit was reached and the request takes nothing cut.
+        """
         downloads = list(self.source.downloads(self.job, self.api))
         for place in range(len(downloads)):
             self.landed.append(self._file(place, downloads))
+        self._refuse_cut()
         return self._manifest()
 
     def _file(self, place: int, downloads: list[Download]) -> tuple[Stored, Findings]:
@@ -98,7 +101,7 @@ class Lander:
         fresh = races = 0
         while True:
             try:
-                return self._try(key, downloads[place])
+                return self._try(key, downloads[place], last=place + 1 == len(downloads))
             except Restart:
                 continue
             except UrlExpired as expired:
@@ -119,7 +122,7 @@ class Lander:
                 if races == RACES:
                     raise DeliveryError(f"somebody else writes {key} all the time ({race})") from None
 
-    def _try(self, key: str, download: Download) -> tuple[Stored, Findings]:
+    def _try(self, key: str, download: Download, *, last: bool) -> tuple[Stored, Findings]:
         s3, settings = runtime.s3(), runtime.settings()
         condition = self._condition(key)
         connection = self.api.access.connection
@@ -142,7 +145,18 @@ class Lander:
             findings = self._verify(download, copy(stream, writer))
             # Of all kinds gzip alone does not say where it ends: another member may follow.
             self.proven &= stream.proven or self.source.kind is not FileKind.GZIP_JSONL
+            if last:
+                self._refuse_cut((writer.size, findings))
             return writer.commit(), findings
+
+    def _refuse_cut(self, *coming: tuple[int, Findings]) -> None:
+        """Raise ExportCutError where all files together, those `coming` included, reached a limit."""
+        if self.request.on_limit == "land":
+            return
+        files = [*((stored.size, findings) for stored, findings in self.landed), *coming]
+        limits = self.api.access.connection.limits
+        for reached in limits_reached(self.source, self.request, limits, **_measures(files)):
+            raise ExportCutError(cut_words(*reached))
 
     def _condition(self, key: str) -> Condition:
         """Return what must be true of a key when something is put there: no object, or one of this export.
@@ -181,9 +195,7 @@ class Lander:
     def _manifest(self) -> dict[str, Any]:
         settings, row = runtime.settings(), self.row
         objects = [_object(stored, findings) for stored, findings in self.landed]
-        counts = [findings.records for _, findings in self.landed]
-        known = [count for count in counts if count is not None]
-        records = sum(known) if len(known) == len(counts) else None
+        measures = _measures([(stored.size, findings) for stored, findings in self.landed])
         entries = [
             {**asdict(entry), "key": stored.key} if len(objects) > 1 else entry
             for stored, findings in self.landed
@@ -197,18 +209,14 @@ class Lander:
             "manifest_key": manifest_key(head["key"]),
             "size": sum(each["size"] for each in objects),
             "sha256": head["sha256"],
-            "records": records,
+            "records": measures["records"],
             "objects": objects,
             "suspect": self.found
             + suspect(
                 self.source,
                 self.request,
                 self.api.access.connection.limits,
-                records=records,
-                sizes=chain(
-                    (stored.size for stored, _ in self.landed),
-                    (entry.size for _, findings in self.landed for entry in findings.entries),
-                ),
+                **measures,
                 asked=row.submitted_at or row.claimed_at,
                 series=runtime.ledger().rows(self.request.series_id, newest_first=True),
                 proven=self.proven,
@@ -257,3 +265,15 @@ class Lander:
 def _object(stored: Stored, findings: Findings) -> dict[str, Any]:
     names = ("key", "version_id", "size", "sha256")
     return {**{name: getattr(stored, name) for name in names}, "records": findings.records}
+
+
+def _measures(files: Sequence[tuple[int, Findings]]) -> dict[str, Any]:
+    """Return what is held against the vendor's limits: records, those of each part, and sizes in bytes."""
+    counts = [findings.records for _, findings in files]
+    known = [count for count in counts if count is not None]
+    entries = [entry for _, findings in files for entry in findings.entries]
+    return {
+        "records": sum(known) if len(known) == len(counts) else None,
+        "sizes": [*(size for size, _ in files), *(entry.size for entry in entries)],
+        "parts": [entry.records for entry in entries if entry.records is not None],
+    }

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from logferry import runtime
-from logferry.errors import ExportFailedError, ExportTimedOutError, Throttled
+from logferry.errors import ExportCutError, ExportFailedError, ExportTimedOutError, Throttled
 from logferry.export._vendor import open_api, read_event
 from logferry.export._wait import seconds_left, wait_as_told
+from logferry.export.cut import cut
 from logferry.export.polling import MAX_POLLS, wait_seconds
 from logferry.export.state import ExportState, Step, age
 from logferry.ledger.record import ExportRecord, RecordState
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from logferry.models.request import ExportRequest
+    from logferry.sources.base import Source
 
 MALFORMED_LIMIT = 3
 """Replies in a row that nobody can read: one is a hiccup, three are another API."""
@@ -30,7 +32,7 @@ MALFORMED_LIMIT = 3
 def check(event: Mapping[str, Any]) -> dict[str, Any]:
     """Ask the vendor once about the job of `{request, execution, state}`; give the next state.
 
-    Raises ExportFailedError, ExportTimedOutError, AuthenticationError, ConnectionConfigError,
+    Raises ExportFailedError, ExportCutError, ExportTimedOutError, AuthenticationError, ConnectionConfigError,
     InvalidRequestError, SourceUnavailableError, DeliveryError.
     """
     source, request = read_event(event)
@@ -56,6 +58,8 @@ def check(event: Mapping[str, Any]) -> dict[str, Any]:
     log().info("status", extra={"job_id": job.id, "job_state": status.state, "progress": status.progress})
     if status.unknown and not state.unknown:
         log().warning("unknown", extra={"job_id": job.id, "word": status.unknown})
+    if status.state is JobState.FAILED and request.on_limit != "land" and _too_large(source, status):
+        return _refused(source, request, event["execution"], state, status)
     if status.state is JobState.FAILED:
         raise ExportFailedError(f"the vendor says that job {job.id} failed: {status.message}")
     malformed = state.malformed + 1 if status.state is JobState.MALFORMED else 0
@@ -74,6 +78,27 @@ def check(event: Mapping[str, Any]) -> dict[str, Any]:
         measure(source.name, unit=MetricUnit.Seconds, DetectionDelay=max(0.0, late))
         return _polled(request, event, replace(state, state=Step.READY))
     return _polled(request, event, _wait(state, status, elapsed))
+
+
+def _too_large(source: Source, status: JobStatus) -> bool:
+    """Check whether the vendor fails the job because of its size, in whatever words it has for that."""
+    return bool(source.too_large and source.too_large.search(status.message or ""))
+
+
+def _refused(
+    source: Source, request: ExportRequest, execution: str, state: ExportState, status: JobStatus
+) -> dict[str, Any]:
+    """Treat a job that is too large for the vendor like a file that is cut."""
+    reason = f"the vendor says that job {state.job_id} failed: {status.message}; ask for shorter windows"
+    if request.on_limit == "fail":
+        raise ExportCutError(reason)
+    row = runtime.ledger().read(request)
+    if row is None or (row.owner, row.attempt) != (execution, state.attempt):
+        return replace(state, state=Step.LOST).to_json()
+    try:
+        return cut(row, source, request, reason)
+    except FencedError:
+        return replace(state, state=Step.LOST).to_json()
 
 
 def _wait(state: ExportState, status: JobStatus, elapsed: float) -> ExportState:

@@ -26,6 +26,8 @@ class Step(StrEnum):
     """The ledger's row is no longer this execution's: submit decides afresh."""
     DUPLICATE = "DUPLICATE"
     LANDED = "LANDED"
+    CUT = "CUT"
+    """The window holds more than the vendor gives at once; nothing has landed."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from logferry.errors import (
 from logferry.export import polling
 from logferry.export._vendor import open_api
 from logferry.export._wait import wait_as_told
-from logferry.export.result import duplicate_output, landed_output
+from logferry.export.cut import settle_cut
+from logferry.export.result import cut_output, duplicate_output, landed_output
 from logferry.export.state import ExportState, Step
 from logferry.export.validation import export_request
 from logferry.ledger.claims import Claim, ClaimResult
@@ -55,16 +56,15 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
     claim = Claim(ledger, request, event["execution"], runtime.execution_runs, adoptable_for)
     verdict, row = claim.settle()
     log().info("claimed", extra={"export_id": request.export_id, "verdict": verdict, "attempt": row.attempt})
-    if verdict is ClaimResult.DUPLICATE:
-        measure(request.source, ExportsDuplicate=1)
-        return duplicate_output(request, row.owner)
-    if verdict is ClaimResult.LANDED:
-        return landed_output(row)
+    if (known := _known(verdict, request, row, event["execution"])) is not None:
+        return known
     state = _state(row, request, _before(event))
     if verdict is ClaimResult.ANNOUNCE:
         return replace(state, state=Step.READY).to_json()
     api = open_api(source, request)
     try:
+        if verdict is ClaimResult.CUT:
+            return settle_cut(row, source, request)
         if row.job_id and row.state is RecordState.CLAIMED:
             _let_go(Job(row.job_id, request), source, api)
         return _with_job(row, source, request, api, state).to_json()
@@ -72,6 +72,21 @@ def submit(event: Mapping[str, Any]) -> dict[str, Any]:
         return wait_as_told(state, throttled, request.source).to_json()
     except FencedError:
         return replace(state, state=Step.LOST).to_json()
+
+
+def _known(
+    verdict: ClaimResult, request: ExportRequest, row: ExportRecord, execution: str
+) -> dict[str, Any] | None:
+    """Return the result where there is nothing for this execution to do."""
+    match verdict:
+        case ClaimResult.DUPLICATE:
+            measure(request.source, ExportsDuplicate=1)
+            return duplicate_output(request, row.owner)
+        case ClaimResult.LANDED:
+            return landed_output(row)
+        case ClaimResult.CUT if row.owner != execution:
+            return cut_output(row)
+    return None
 
 
 def _let_go(job: Job, source: Source, api: Api) -> None:

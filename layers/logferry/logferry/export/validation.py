@@ -24,7 +24,7 @@ from pydantic import (
 
 from logferry.errors import InvalidRequestError
 from logferry.models.nearest import suggestion
-from logferry.models.request import ExportRequest, canonical_json
+from logferry.models.request import ExportRequest, OnLimit, canonical_json
 from logferry.redact import redact
 from logferry.sources.registry import source_named
 
@@ -87,6 +87,7 @@ class ExportInput(_Input):
     window: WindowInput | None = None
     filters: dict[str, Any] = Field(default_factory=dict)
     refresh: bool = False
+    on_limit: OnLimit = "land"
 
 
 def export_request(document: Any) -> ExportRequest:
@@ -101,6 +102,8 @@ def export_request(document: Any) -> ExportRequest:
         raise InvalidRequestError(
             'window: is required, like {"start": "2026-11-18T00:00:00Z", "end": "2026-11-19T00:00:00Z"}'
         )
+    if source.window is None and given.on_limit == "split":
+        raise InvalidRequestError(f"on_limit: {source.name} has no windows to split; leave it out")
     request = source.read(document)
     if len(canonical_json(request.identity()).encode()) > LARGEST:
         raise InvalidRequestError(f"the input is larger than {LARGEST >> 10} KiB; split its filters")

@@ -41,6 +41,9 @@ class ClaimResult(StrEnum):
     LANDED = "LANDED"
     """It has landed and was announced."""
 
+    CUT = "CUT"
+    """The vendor's limit was reached: its parts are to be exported."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -65,7 +68,9 @@ class Claim:
                     return ClaimResult.WORK, self.ledger.create(self.request, self.execution)
                 if row.state is RecordState.LANDED:
                     return self._landed(row)
-                if row.state is not RecordState.FAILED:
+                if row.state is RecordState.CUT and self._cut(row):
+                    return ClaimResult.CUT, row
+                if row.state not in {RecordState.FAILED, RecordState.CUT}:
                     if row.owner == self.execution:
                         return ClaimResult.WORK, row
                     if self.alive(row.owner):
@@ -90,6 +95,15 @@ class Claim:
         if not enough:
             return ClaimResult.WORK, self._take(row, RecordState.CLAIMED, forget=JOB)
         return ClaimResult.ANNOUNCE, self._take(row, RecordState.LANDED)
+
+    def _cut(self, row: ExportRecord) -> bool:
+        """Check whether that the window is cut is all that there is to know: it is not asked for again.
+
+        A collection that planned it before it was cut asks for nothing either, whatever its `on_limit`.
+        """
+        if row.owner == self.execution or 0 < self._planned <= row.attempt:
+            return True
+        return self.request.on_limit == "split" and not self.request.refresh
 
     @property
     def _planned(self) -> int:

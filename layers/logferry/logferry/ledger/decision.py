@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 KEPT = (
     *("state", "owner", "attempt", "failures", "error", "cause"),
     *("landed_at", "notified_at", "key", "records", "suspect"),
-    "requested_at",
+    *("requested_at", "cut"),
 )
 """What plans and reports need of a row; a year of hours stays small in memory without the rest."""
 
@@ -54,7 +54,7 @@ def decide(
     What landed and was never announced is planned again, to be announced; what was asked for before the
     window was over, to be asked for again.
     """
-    if row is None:
+    if row is None or row.state is RecordState.CUT:
         return Decision.EXPORT
     early = row.early(window)
     if row.state is RecordState.FAILED or (row.state is RecordState.LANDED and early):

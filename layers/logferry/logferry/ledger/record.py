@@ -24,6 +24,8 @@ class RecordState(StrEnum):
     SUBMITTED = "SUBMITTED"
     LANDED = "LANDED"
     FAILED = "FAILED"
+    CUT = "CUT"
+    """The window holds more than the vendor gives at once: its parts are exported in its place."""
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,20 @@ class Ledger:
             row, changes, remove=("notified_at", "nonces"), states=(RecordState.SUBMITTED,), same=("fetches",)
         )
 
+    def cut(self, row: ExportRecord, reason: str) -> ExportRecord:
+        """Write down that the vendor's limit was reached; nothing landed, and it is no failed attempt.
+
+        The job is never adopted; its id stays until it is released.
+        """
+        changes = {
+            "state": RecordState.CUT,
+            "cut_at": self._stamp(),
+            "cut": reason,
+            "failures": 0,
+        }
+        remove = ("intended_at", "submitted_at", "error", "cause")
+        return self._write(row, changes, remove=remove, states=(RecordState.SUBMITTED,), same=("fetches",))
+
     def notified(self, row: ExportRecord) -> ExportRecord:
         """Mark the landing as announced."""
         return self._write(row, {"notified_at": self._stamp()}, states=(RecordState.LANDED,))
@@ -187,7 +201,7 @@ class Ledger:
 
     def released(self, row: ExportRecord) -> ExportRecord:
         """Forget a job that the vendor has let go of."""
-        ended = (RecordState.FAILED, RecordState.LANDED)
+        ended = (RecordState.FAILED, RecordState.LANDED, RecordState.CUT)
         changes = {"released_at": self._stamp()}
         return self._write(row, changes, remove=("job_id",), states=ended, same=("job_id",))
 

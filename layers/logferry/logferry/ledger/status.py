@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     """Landed, but something says that it may not be everything: the manifest names it under `suspect`."""
     EARLY = "early"
     """Landed, but asked for before the window was over: the next collection asks again."""
+    CUT = "cut"
+    """The vendor's limit was reached: it is there once its parts have landed."""
     IN_PROGRESS = "in progress"
     MISSING = "missing"
     """The ledger knows nothing of it: nobody ever asked for it."""
@@ -79,6 +81,8 @@ def note_of(row: ExportRecord | None) -> str:
     if row.state is RecordState.FAILED:
         times = "once" if row.failures == 1 else f"{row.failures} times"
         return f"failed {times}, last with {row.item.get('error')}: {row.item.get('cause', '')}"
+    if row.state is RecordState.CUT:
+        return str(row.item.get("cut", ""))
     if not row.landed:
         return f"attempt {row.attempt}"
     records = row.item.get("records")
@@ -92,8 +96,8 @@ def outcome_of(row: ExportRecord | None, window: Window, max_attempts: int) -> O
         return Outcome.MISSING
     if row.state is RecordState.FAILED:
         return Outcome.GIVEN_UP if row.failures >= max_attempts else Outcome.FAILED
-    if not row.landed:
-        return Outcome.IN_PROGRESS
+    if row.state is RecordState.CUT or not row.landed:
+        return Outcome.CUT if row.state is RecordState.CUT else Outcome.IN_PROGRESS
     if row.early(window):
         return Outcome.EARLY
     if row.item.get("suspect"):

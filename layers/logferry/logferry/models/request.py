@@ -11,6 +11,9 @@ from typing import Any, Literal
 Every = Literal["hour", "day", "week", "month"]
 """How often a collection exports: the length of its windows."""
 
+OnLimit = Literal["land", "fail", "split"]
+"""What becomes of an export that reached the vendor's limit for one download."""
+
 
 def canonical_json(document: Any) -> str:
     """Return the one spelling of a JSON document that hashes are taken of: sorted keys, no spaces, UTF-8."""
@@ -63,11 +66,12 @@ class ExportRequest:
     window: Window | None = None
     filters: dict[str, Any] = field(default_factory=dict)
     refresh: bool = False
+    on_limit: OnLimit = "land"
     item: tuple[str, ...] = ()
 
     @property
     def export_id(self) -> str:
-        """What identifies this export: hex SHA-256 of everything but `refresh`."""
+        """What identifies this export: hex SHA-256 of all but `refresh` and `on_limit`."""
         return digest(self.identity())
 
     def identity(self) -> dict[str, Any]:

@@ -61,6 +61,17 @@ PENDING = {
 }
 """Status words of jobs that go on; one that is in none of the three lists is logged as unknown."""
 
+TOO_LARGE = re.compile(
+    r"(?!.*\b(?:rate|time|timeout|quota|requests?|seconds?|minutes?)\b)"
+    r"(?=.*\b(?:records?|rows?|entries|items|events?|calls?|logs?|results?|files?|size|bytes|[kmg]i?b|data"
+    r"|exports?|downloads?|range)\b)"
+    r".*\b(?:too (?:many|large|big|long)|exceed(?:s|ed|ing)?|over the (?:limit|maximum)"
+    r"|(?:more|greater|larger) than the (?:limit|maximum)|(?:limit|maximum) (?:is |was |of .*)?reached)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What a failure says that is due to the size of the result. No page documents such words: these are the
+usual ones, and any other failure stays one."""
+
 NO_LETTERS = re.compile(r"[\W_]+")
 
 
@@ -119,6 +130,8 @@ class SparkSource(Source):
 
 class SparkJobs(SparkSource):
     """An API that starts a job and is asked for it until there is a file."""
+
+    too_large = TOO_LARGE
 
     @abstractmethod
     def status_url(self, job: Job, api: Api) -> str:

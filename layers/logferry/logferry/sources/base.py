@@ -67,6 +67,8 @@ class Source(ABC):
     window: ClassVar[WindowRule | None] = WindowRule()
     item: ClassVar[tuple[str, ...]] = ()
     limits: ClassVar[VendorLimits] = VendorLimits()
+    too_large: ClassVar[re.Pattern[str] | None] = None
+    """The vendor's words for a job that failed because its result would be larger than the limit."""
 
     feed: ClassVar[Feed | None] = None
     """Which table its files feed, and how their records are read; None where they feed none."""
@@ -97,6 +99,7 @@ class Source(ABC):
             window=Window.from_json(window) if window else None,
             filters=_given(self.Filters(**(document.get("filters") or {}))),
             refresh=bool(document.get("refresh")),
+            on_limit=document.get("on_limit", "land"),
             item=self.item,
         )
 

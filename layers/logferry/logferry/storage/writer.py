@@ -90,6 +90,11 @@ class ObjectWriter:
     def __enter__(self) -> Self:
         return self
 
+    @property
+    def size(self) -> int:
+        """Return the bytes that were filled so far."""
+        return self._size + self._filled
+
     def buffer(self) -> memoryview:
         """Return the free space of the current part, at least one byte; waits for S3 if all are full.
 
