@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from logferry.models.job import FileKind
 from logferry.verify import json_items
 from logferry.verify.json_items import JsonCounter
-from logferry.verify.records import LONGEST_LINE, CsvCounter, LineCounter, SheetCounter
+from logferry.verify.records import LONGEST_LINE, CsvCounter, LineCounter
 from tests.unit.verify.archives import Wanted, verify, zipped
 
-Counters = CsvCounter | JsonCounter | LineCounter | SheetCounter
+Counters = CsvCounter | JsonCounter | LineCounter
 
 
 def count(counter: Counters, content: bytes, step: int = 0) -> int | None:
@@ -306,22 +306,6 @@ def test_lines_that_hold_something_are_counted(content: bytes, lines: int) -> No
     # Given JSON Lines, with empty lines and without a last newline
     # When they are counted, Then only lines that hold something count
     assert everywhere(LineCounter, content) == lines
-
-
-@pytest.mark.parametrize(
-    ("content", "rows"),
-    [
-        (b"<worksheet><sheetData/></worksheet>", 0),
-        (b'<sheetData><row r="1"><c/></row></sheetData>', 0),
-        (b'<sheetData><row r="1"><c/></row><row r="2"><c/></row ><row r="9"/></sheetData>', 1),
-        (b'<x:sheetData><x:row r="1"><x:c/></x:row><x:row><x:c/></x:row></x:sheetData>', 1),
-        (b'<row r="1"></row><row r="2"></row><rowBreaks></rowBreaks><c></c></rows>', 1),
-    ],
-)
-def test_rows_of_a_sheet_are_counted_below_the_first(content: bytes, rows: int) -> None:
-    # Given a sheet, with a namespace prefix or without, with rows that have no cells
-    # When it is counted, Then rows with cells count, less the header
-    assert everywhere(SheetCounter, content) == rows
 
 
 def test_a_workbook_has_the_rows_of_all_its_sheets() -> None:

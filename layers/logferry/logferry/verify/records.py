@@ -163,26 +163,3 @@ class CsvCounter:
                 self._rows += not self._quoted
             at += 1
         self._lost = self._lost or self._read > READ_AT_LEAST + self._size // READ_ONE_IN
-
-
-LONGEST_TAG = 256
-ROW_END = re.compile(rb"</(?:[\w.-]+:)?row\s*>")
-
-
-class SheetCounter:
-    """Rows of a worksheet below its first one, by their end tags: a row without cells has none."""
-
-    def __init__(self) -> None:
-        self._rows = 0
-        self._cut = b""
-
-    def feed(self, block: bytes) -> None:
-        """Take the next block."""
-        block = self._cut + block
-        self._rows += len(ROW_END.findall(block))
-        last = block.rfind(b"<", -LONGEST_TAG)
-        self._cut = b"" if last < 0 or b">" in block[last:] else block[last:]
-
-    def total(self) -> int:
-        """Return the number of rows below the first."""
-        return max(0, self._rows - 1)

@@ -13,23 +13,21 @@ from logferry.verify.gzip_members import GzipWalk
 from logferry.verify.inflate import SLICE
 from logferry.verify.json_items import JsonCounter
 from logferry.verify.reader import Reader
-from logferry.verify.records import Counter, CsvCounter, SheetCounter
+from logferry.verify.records import Counter, CsvCounter
 from logferry.verify.sniff import check_start
+from logferry.verify.workbook import Workbook
 from logferry.verify.zip_archive import ZipWalk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from logferry.verify.reader import Chunks
 
 __all__ = ["ArchiveLimits", "Entry", "Findings", "verify"]
 
-WORKBOOK_PARTS = frozenset({"[Content_Types].xml", "xl/workbook.xml"})
-
 COUNTED: dict[FileKind, tuple[re.Pattern[str], type[Counter]]] = {
     FileKind.ZIP_CSV: (re.compile(r"\.csv\Z", re.IGNORECASE), CsvCounter),
     FileKind.ZIP_JSON: (re.compile(r"\.json\Z", re.IGNORECASE), JsonCounter),
-    FileKind.XLSX: (re.compile(r"\A/?xl/worksheets/[^/]+\.xml\Z", re.IGNORECASE), SheetCounter),
 }
 """Which entries of an archive hold records, and what counts them."""
 
@@ -59,22 +57,15 @@ def verify(
 
 
 def _zip(reader: Reader, kind: FileKind, limits: ArchiveLimits) -> Findings:
-    named, _ = COUNTED[kind]
-    counting = _Counting(kind)
+    counting = Workbook() if kind is FileKind.XLSX else _Counting(kind)
     walk = ZipWalk(reader, limits, counting.begin)
     entries = walk.entries()
     counting.end()
-    if kind is FileKind.XLSX:
-        missing = WORKBOOK_PARTS - {entry.name for entry in entries}
-        if missing:
-            raise CorruptDownloadError(f"the archive is not a workbook: no {', no '.join(sorted(missing))}")
-    counts = [entry.records for entry in entries if named.search(entry.name)]
-    known = [count for count in counts if count is not None]
-    whole = len(known) == len(counts) and (counts or not entries)
+    records = counting.records(entries)
     suspect = list(counting.suspect())
     if walk.behind:
         suspect.append(f"{walk.behind} bytes of blanks, line ends or zeros follow the archive's end")
-    return Findings(entries, sum(known) if whole else None, tuple(suspect))
+    return Findings(entries, records, tuple(suspect))
 
 
 class _Counting:
@@ -97,6 +88,12 @@ class _Counting:
         if self._current and isinstance(self._current[1], JsonCounter) and self._current[1].broken:
             self._broken += 1
             self._first = self._first or redact(self._current[0], 120)
+
+    def records(self, entries: Sequence[Entry]) -> int | None:
+        """Return the records of all entries that hold any."""
+        counts = [entry.records for entry in entries if self._named.search(entry.name)]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) and (counts or not entries) else None
 
     def suspect(self) -> Iterator[str]:
         """Yield the reasons to look at the archive."""
