@@ -135,6 +135,9 @@ def test_a_failed_window_leaves_the_others_landed_and_is_named(collecting: Colle
     assert (failed["export_id"], failed["error"]) == (failing.export_id, "InvalidRequestError")
     (told,) = collecting.told()
     assert (told["status"], told["failed_windows"][0]["window"]) == ("FAILED", day.to_json())
+    # And whoever filters by attributes can tell the summary from what it sums up
+    marks = [each["attributes"].get("collection") for each in collecting.world.notifications()]
+    assert sorted(map(str, marks)) == ["None", *["true"] * 4]
     # And in the widget
     shown = collecting.world.sandbox.invoke("CoverageFunction", collecting.input(4)).json()
     assert "3 landed, 1 failed" in shown

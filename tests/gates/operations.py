@@ -18,6 +18,9 @@ COLLECTIONS = {
     "OldestMissingHours": "a window that does not land is not noticed",
 }
 FROM_LOGS = ("WindowsGivenUp", "OldestMissingHours")
+NIGHTLY = ("WindowsGivenUp", "OldestMissingHours")
+HEARTBEAT = '{"describe": true}'
+"""What a target gets that is only counted: nothing is lost with it."""
 SERVICE_RETENTION = {"Ref": "LogRetentionDays"}
 
 
@@ -87,6 +90,7 @@ def _dead_letters(template: dict[str, Any]) -> Iterator[str]:
         (f"{name}.{target['Id']}", target)
         for name, resource in of_type(template, "AWS::Events::Rule")
         for target in resource["Properties"]["Targets"]
+        if target.get("Input") != HEARTBEAT
     ] + [(name, one["Properties"]["Target"]) for name, one in of_type(template, "AWS::Scheduler::Schedule")]
     for where, target in targets:
         queue = text(target.get("DeadLetterConfig", {}).get("Arn"))
@@ -114,6 +118,7 @@ def _alarms(template: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: cannot be turned off"
         if "AlarmDescription" not in properties:
             yield f"{name}: does not say what to do"
+        yield from _missing_data(name, properties)
     watched = set(_watched(template))
     for metric, of in _worth_watching(template):
         if (metric, of) not in watched:
@@ -127,6 +132,13 @@ def _alarms(template: dict[str, Any]) -> Iterator[str]:
         for one in resource["Properties"].get("MetricTransformations", [])
     }
     yield from (f"nobody writes the metric {one}" for one in FROM_LOGS if one not in written)
+
+
+def _missing_data(name: str, properties: dict[str, Any]) -> Iterator[str]:
+    if properties.get("TreatMissingData") == "breaching":
+        yield f"{name}: is in ALARM right after the first deploy"
+    if properties.get("MetricName") in NIGHTLY and properties.get("TreatMissingData") != "ignore":
+        yield f"{name}: is OK again an hour after a night that was not"
 
 
 def _watched(template: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -47,9 +47,9 @@ class Topic:
         self.sent = sent
 
 
-def published(document: Any) -> dict[str, Any]:
+def published(document: Any, execution: str = EXECUTION) -> dict[str, Any]:
     topic: Any = Topic()
-    notifications.publish(topic, "arn:topic", document, EXECUTION)
+    notifications.publish(topic, "arn:topic", document, execution)
     assert topic.sent["MessageStructure"] == "json"
     return dict(topic.sent)
 
@@ -78,6 +78,13 @@ def test_a_landing_is_told_to_programs_as_the_contract_has_it() -> None:
         "source": {"DataType": "String", "StringValue": "spark-log-csv"},
         "connection": {"DataType": "String", "StringValue": "acme-uat"},
     }
+
+
+@pytest.mark.parametrize("name", [f"{'e' * 64}-1", f"{'e' * 64}-12-0a1b2c3d"])
+def test_what_a_collection_started_is_told_apart_by_an_attribute(name: str) -> None:
+    sent = published(notifications.landing_notice(IDENTITY, "e" * 64, LANDING), f"arn:aws:states:x:{name}")
+
+    assert sent["MessageAttributes"]["collection"] == {"DataType": "String", "StringValue": "true"}
 
 
 def test_a_landing_is_told_to_people_in_sentences() -> None:

@@ -24,6 +24,9 @@ LONGEST_MESSAGE, LONGEST_TEXT = 256 * 1024, 64 * 1024
 """Bytes that SNS takes, and of them what people get.
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 
+OF_COLLECTION = re.compile(r":[0-9a-f]{64}-[0-9]+(-[0-9a-f]{8})?$")
+"""Ends the ARN of an execution that a collection started: export, attempt, and the run of a second name."""
+
 CAUSE = 1024
 """Characters of a cause that are kept."""
 
@@ -47,11 +50,16 @@ def failure_notice(
 
 
 def publish(client: SNSClient, topic: str, document: Mapping[str, Any], execution: str) -> None:
-    """Publish a notification in the name of an execution. Raises DeliveryError."""
+    """Publish a notification in the name of an execution. Raises DeliveryError.
+
+    Its attribute `collection` is there where a collection started the execution: the summary tells of it too.
+    """
     document = {**document, "execution": execution}
     attributes = {
         name: str(document[name]) for name in ("status", "source", "connection") if document.get(name)
     }
+    if OF_COLLECTION.search(execution):
+        attributes["collection"] = "true"
     publish_message(client, topic, document, _sentences(document), attributes)
 
 

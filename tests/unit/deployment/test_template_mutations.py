@@ -466,6 +466,12 @@ MUTATIONS: dict[str, Mutation] = {
     "a schedule that never tries again": dropped("CollectSchedule", P, "Target", "RetryPolicy"),
     "no alarm on failed collections": removed("CollectionsFailedAlarm"),
     "no alarm on collections that never come": removed("CollectionMissingAlarm"),
+    "a missing collection before the first night": changed(
+        "CollectionMissingAlarm", P, "TreatMissingData", to="breaching"
+    ),
+    "a given up window forgotten after an hour": changed(
+        "GivenUpAlarm", P, "TreatMissingData", to="notBreaching"
+    ),
     "no alarm on windows given up": removed("GivenUpAlarm"),
     "no alarm on old windows that are missing": removed("OldestMissingAlarm"),
     "an alarm on a metric that nobody writes": dropped("GivenUpMetric", P, "MetricTransformations"),
