@@ -161,7 +161,9 @@ def test_fetch_killed_at_any_point_lands_the_export_once(
     assert fault.fired == 1
     assert_landed_once(world, outcome)
     versions = world.sandbox.objects(all_versions=True)
-    assert len([each for each in versions if each.key == outcome.output["key"]]) == 1
+    found = [each for each in versions if each.key == outcome.output["key"]]
+    # What the killed call had put is replaced: nothing proves that the vendor served it
+    assert len(found) == (2 if (action, when) == ("PutObject", "after") else 1)
 
 
 def test_an_execution_stopped_by_hand_is_cleaned_up_and_its_job_adopted(world: World) -> None:

@@ -590,6 +590,71 @@ def test_a_url_that_has_expired_is_replaced_twice(steps: Steps, expired: int) ->
 # ---- abandon
 
 
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        ("ExportFailedError", False),
+        ("ExportCutError", False),
+        ("CorruptDownloadError", False),
+        ("InvalidRequestError", False),
+        ("AuthenticationError", True),
+        ("ConnectionConfigError", True),
+        ("DownloadRefusedError", True),
+        ("DeliveryError", True),
+        ("SourceUnavailableError", True),
+        ("Runtime.ExitError", True),
+        ("Runtime.OutOfMemory", True),
+        ("Lambda.TooManyRequestsException", True),
+        ("KeyError", True),
+        ("UnknownStateError", True),
+    ],
+)
+def test_a_job_is_kept_unless_a_step_says_that_it_is_dead(steps: Steps, error: str, *, kept: bool) -> None:
+    # Given an export that a Catch ends
+    state = steps.ready(LOG)
+    steps.abandon(LOG, error)
+    steps.ended(LOG, "FAILED", error=error)
+    # Then the next run adopts the job of one whose job is as good as before
+    assert (steps.submit(LOG, name="two")["job_id"] == state["job_id"]) is kept
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "FAILED", "TIMED_OUT"])
+@pytest.mark.parametrize("error", ["ExportFailedError", "CorruptDownloadError", "X"])
+def test_no_word_of_who_ended_an_execution_takes_its_job(steps: Steps, status: str, error: str) -> None:
+    state = steps.ready(LOG)
+    steps.ended(LOG, status, error=error, cause="enough")
+    assert steps.submit(LOG, name="two")["job_id"] == state["job_id"]
+
+
+def test_replies_that_nobody_can_read_do_not_take_the_job(steps: Steps) -> None:
+    # Given an export that failed of three of them
+    state = steps.submit(LOG)
+    steps.vendors.script("status", *[Reply(200, body=b"<html>")] * 3)
+    for _ in range(2):
+        state = steps.check(LOG, state)
+    with pytest.raises(ExportFailedError, match="3 replies in a row"):
+        steps.check(LOG, state)
+    steps.abandon(LOG, "ExportFailedError")
+    steps.end("one")
+    # When the next run comes, then it adopts the job
+    adopted = steps.submit(LOG, name="two")
+    assert adopted["job_id"] == state["job_id"]
+    # And once the vendor says that it failed, it is dropped all the same
+    steps.vendors.knobs.failure = True
+    with pytest.raises(ExportFailedError, match="failed"):
+        steps.check(LOG, adopted, name="two")
+    steps.abandon(LOG, "ExportFailedError", name="two")
+    assert "job_id" not in steps.row(LOG)
+
+
+def test_the_last_of_three_replies_finds_that_the_row_is_anothers(steps: Steps) -> None:
+    state = steps.submit(LOG)
+    steps.end("one")
+    steps.submit(LOG, name="two")
+    steps.vendors.script("status", Reply(200, body=b"<html>"))
+    assert steps.check(LOG, {**state, "malformed": 2})["state"] == "LOST"
+
+
 def test_a_failure_of_an_execution_that_was_redriven_is_none(steps: Steps) -> None:
     steps.ready(LOG)
     assert steps.ended(LOG, "RUNNING") == {}

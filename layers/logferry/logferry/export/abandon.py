@@ -26,13 +26,8 @@ if TYPE_CHECKING:
     from logferry.models.request import ExportRequest
 
 ABORTED = "ExecutionAborted"
-KEEPS_JOB = {
-    "ExportTimedOutError",
-    "SourceUnavailableError",
-    "DeliveryError",
-    "States.Timeout",
-    ABORTED,
-}
+JOB_IS_DEAD = {"ExportFailedError", "ExportCutError", "CorruptDownloadError", "InvalidRequestError"}
+"""The errors of a step that say that the vendor's job will never give a good file."""
 RELEASE_SECONDS = 20.0
 """How long each exchange of a release may take: with a token and one more of both after a 401 that is far
 below the function's 180 s, however slowly the vendor answers."""
@@ -48,13 +43,14 @@ class Failure:
     document: Any
     error: str
     cause: str
+    caught: bool = False
+    """Whether a Catch tells of it: only then it is a step's own error, else whoever stops it names it."""
     stopped: bool = False
     """Whether a person stopped it: that says nothing of the export, and is no failed attempt."""
 
-    @property
-    def keeps_job(self) -> bool:
+    def keeps_job(self, row: ExportRecord) -> bool:
         """Check whether the vendor's job is as good as before, so that the next run may adopt it."""
-        return self.error in KEEPS_JOB or self.error.startswith(("Lambda.", "Sandbox."))
+        return not self.caught or self.error not in JOB_IS_DEAD or row.unreadable
 
     @classmethod
     def read(cls, event: Mapping[str, Any]) -> Failure | None:
@@ -72,7 +68,7 @@ class Failure:
             }
         error = str(failure["Error"])
         cause = failure_words(error, str(failure.get("Cause", "")))
-        return cls(event["execution"], event["request"], error, cause)
+        return cls(event["execution"], event["request"], error, cause, caught=True)
 
     @classmethod
     def _of_event(cls, detail: Mapping[str, Any]) -> Failure | None:
@@ -143,7 +139,7 @@ def _write_off(failure: Failure, request: ExportRequest) -> ExportRecord | None:
     if row.state in {RecordState.LANDED, RecordState.CUT}:
         return row
     # A job that has to be released stays in the row until it is, so that a repeated call finds it.
-    keep = failure.keeps_job or not source_named(request.source).adoptable
+    keep = failure.keeps_job(row) or not source_named(request.source).adoptable
     try:
         return runtime.ledger().failed(
             row, failure.error, failure.cause, keep_job=keep, counts=not failure.stopped

@@ -64,7 +64,7 @@ def check(event: Mapping[str, Any]) -> dict[str, Any]:
         raise ExportFailedError(f"the vendor says that job {job.id} failed: {status.message}")
     malformed = state.malformed + 1 if status.state is JobState.MALFORMED else 0
     if malformed >= MALFORMED_LIMIT:
-        raise ExportFailedError(f"{malformed} replies in a row about job {job.id}: {status.message}")
+        return _unreadable(request, event, state, status)
     state = replace(
         state,
         malformed=malformed,
@@ -101,6 +101,19 @@ def _refused(
         return replace(state, state=Step.LOST).to_json()
 
 
+def _unreadable(
+    request: ExportRequest, event: Mapping[str, Any], state: ExportState, status: JobStatus
+) -> dict[str, Any]:
+    """Raise ExportFailedError once the row says that its job may be well; give LOST if that is another's."""
+    lost = _polled(request, event, state, unreadable=True)
+    if lost["state"] == Step.LOST:
+        return lost
+    raise ExportFailedError(
+        f"{MALFORMED_LIMIT} replies in a row about job {state.job_id}: {status.message}; "
+        "the next run adopts it"
+    )
+
+
 def _wait(state: ExportState, status: JobStatus, elapsed: float) -> ExportState:
     left = seconds_left(state)
     if left <= 0 or state.waits >= MAX_POLLS:
@@ -114,7 +127,9 @@ def _wait(state: ExportState, status: JobStatus, elapsed: float) -> ExportState:
     return replace(state, wait_seconds=wait, progress=status.progress, elapsed=elapsed, waits=state.waits + 1)
 
 
-def _polled(request: ExportRequest, event: Mapping[str, Any], state: ExportState) -> dict[str, Any]:
+def _polled(
+    request: ExportRequest, event: Mapping[str, Any], state: ExportState, *, unreadable: bool = False
+) -> dict[str, Any]:
     """Count the reply in the ledger, whose fence tells whether this execution still owns the export."""
     claimed = ExportRecord(
         {
@@ -127,7 +142,7 @@ def _polled(request: ExportRequest, event: Mapping[str, Any], state: ExportState
     )
     state = replace(state, polls=state.polls + 1)
     try:
-        runtime.ledger().polled(claimed, state.polls)
+        runtime.ledger().polled(claimed, state.polls, unreadable=unreadable)
     except FencedError:
         return replace(state, state=Step.LOST).to_json()
     return state.to_json()

@@ -75,6 +75,11 @@ class ExportRecord:
         return self.item.get("job_id")
 
     @property
+    def unreadable(self) -> bool:
+        """Check whether this attempt ended of replies that nobody can read, which say nothing of the job."""
+        return self.item.get("unreadable_attempt") == self.attempt
+
+    @property
     def submitted_at(self) -> datetime | None:
         """Return the time at which the job was accepted."""
         text = self.item.get("submitted_at")

@@ -131,9 +131,12 @@ class Ledger:
             row, changes, remove=("intended_at",), states=(RecordState.CLAIMED,), same=("submits",)
         )
 
-    def polled(self, row: ExportRecord, polls: int) -> ExportRecord:
-        """Write down how many status replies the job has had."""
-        return self._write(row, {"polls": polls, "polled_at": self._stamp()}, states=(RecordState.SUBMITTED,))
+    def polled(self, row: ExportRecord, polls: int, *, unreadable: bool = False) -> ExportRecord:
+        """Write down how many status replies the job has had; `unreadable`: the attempt ends of the last."""
+        changes = {"polls": polls, "polled_at": self._stamp()}
+        if unreadable:
+            changes["unreadable_attempt"] = row.attempt
+        return self._write(row, changes, states=(RecordState.SUBMITTED,))
 
     def fetching(self, row: ExportRecord) -> ExportRecord:
         """Enter fetch: from here on an earlier call of the same execution, still running, is fenced off.
