@@ -81,7 +81,7 @@ endef
 
 .venv: .venv/ready
 
-tools: .venv .venv/sam/ready .venv/checkov/ready
+tools: .venv .venv/sam/ready .venv/checkov/ready ## what the gates use: SAM's command line (.venv/sam/bin/sam) and checkov
 
 .venv/ready: tests/requirements.txt tests/requirements-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Logferry needs Python 3.11 or later; say which with PYTHON=" if sys.version_info < (3, 11) else 0)'
