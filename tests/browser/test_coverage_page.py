@@ -53,7 +53,7 @@ def coverage(every: Every, count: int, name: str) -> SeriesCoverage:
     found = windows(every, ZoneInfo("Europe/London"), NOW, lookback=count)
     kinds = list(Outcome)
     told = [
-        WindowCoverage(window, kinds[place % len(kinds)] if place % 9 == 0 else Outcome.LANDED, LONG)
+        WindowCoverage(window, kinds[place // 9 % len(kinds)] if place % 9 == 0 else Outcome.LANDED, LONG)
         for place, window in enumerate(found)
     ]
     series = {"source": "spark-log-csv", "connection": "acme", "target": {"service": name}, "filters": {}}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from logferry.coverage.page import page
-from logferry.coverage.widget import covered
+from logferry.coverage.widget import covered, zone_of
 from logferry.errors import InvalidRequestError
 from logferry.ledger.repository import Ledger
 from logferry.ledger.table import Table
@@ -67,7 +67,7 @@ def draw_coverage(chosen: argparse.Namespace, wanted: Wanted) -> int:
     try:
         with Sandbox(state=folder) as sandbox:
             ledger = Ledger(Table(sandbox.client("dynamodb"), sandbox.resources["Table"].ref))
-            picture = page(covered(ledger, wanted.document))
+            picture = page(covered(ledger, wanted.document), ledger.now(), zone_of(wanted.document))
     except (OSError, ValueError, InvalidRequestError) as error:
         raise UsageError(str(error)) from error
     if chosen.out:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
+from html import escape
 from itertools import product
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -13,7 +15,8 @@ from moto import mock_aws
 
 from logferry.collect.windows import windows
 from logferry.coverage.coverage import coverage_of, coverage_of_all
-from logferry.coverage.page import page, render
+from logferry.coverage.page import MEANINGS, page, render
+from logferry.coverage.widget import fitting
 from logferry.ledger.repository import Ledger
 from logferry.ledger.status import Outcome, SeriesCoverage, WindowCoverage
 from logferry.ledger.table import Table
@@ -107,6 +110,25 @@ def test_a_refresh_that_failed_leaves_the_earlier_landing_in_the_picture(ledger:
     after = coverage_of(ledger, request(), "day", [day]).windows[0].outcome
     # Then the day is there, both times
     assert (during, after) == (Outcome.LANDED, Outcome.LANDED)
+
+
+@pytest.mark.parametrize(
+    ("error", "counts", "told"),
+    [
+        ("ExecutionAborted", False, "stopped by a person"),
+        ("ExecutionAborted", True, "failed once, then stopped by a person"),
+        ("States.Timeout", True, "failed once, then stopped at its time limit"),
+    ],
+)
+def test_a_stopped_export_is_told_as_people_say_it(
+    ledger: Ledger, error: str, *, counts: bool, told: str
+) -> None:
+    # Given a day whose export was stopped
+    day = days(1)[0]
+    ledger.failed(ledger.create(request(day), "arn:one"), error, "it ended", keep_job=True, counts=counts)
+    # When its coverage is read
+    # Then no word of ours stands in it
+    assert coverage_of(ledger, request(), "day", [day]).windows[0].note == told
 
 
 def test_without_a_plan_the_ledger_tells_what_is_missing(ledger: Ledger) -> None:
@@ -228,6 +250,19 @@ def test_what_does_not_fit_is_counted() -> None:
     assert "153,420 landed" in html
 
 
+def test_a_dashboard_gets_as_much_as_a_reply_can_carry() -> None:
+    # Given fifty series of two years, each day with a long note
+    many = series(
+        "day", days(700), [Outcome.LANDED] * 700, "a note that is as long as notes are at times " * 3
+    )
+    # When they are drawn for a dashboard
+    html = fitting([many] * 50, "light", NOW, "UTC")
+    # Then it is below Lambda's 6 MB, and what is left out is counted
+    assert 1_000_000 < len(json.dumps(html)) < 6_000_000
+    assert "more series are counted above and not drawn" in html
+    assert "35,000 landed" in html
+
+
 def test_an_hour_that_comes_twice_has_two_cells() -> None:
     # Given the night in which New York's clocks go back
     found = windows("hour", ZoneInfo("America/New_York"), datetime(2026, 11, 2, 5, tzinfo=UTC), lookback=25)
@@ -247,6 +282,53 @@ def test_hundred_percent_means_all() -> None:
     # Then only the second is complete
     assert ">99 %<" in some
     assert ">100 %<" in render([series("day", found, outcomes)], "light")
+
+
+@pytest.mark.parametrize("doubt", [Outcome.SUSPECT, Outcome.EARLY, Outcome.CUT])
+def test_nothing_in_doubt_counts_as_whole(doubt: Outcome) -> None:
+    # Given a year of which one day may not be everything
+    html = render([series("day", days(365), [*[Outcome.LANDED] * 364, doubt])], "light")
+    # Then the share beside the name is below a hundred
+    assert '<h2>Motor / Quote<span class="share">99 %</span></h2>' in html
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [("UTC", "As of 20 Nov 2026, 06:00 UTC."), ("Asia/Tokyo", "As of 20 Nov 2026, 15:00 Asia/Tokyo.")],
+)
+def test_the_picture_says_as_of_when_and_in_which_zone(zone: str, told: str) -> None:
+    found = series("day", days(3), [Outcome.LANDED] * 3)
+
+    assert told in render([found], "light", NOW, zone)
+    assert told in page([found], NOW, zone)
+
+
+def test_each_day_shows_its_number() -> None:
+    # Given one day of each outcome
+    html = render([series("day", days(len(Outcome)), list(Outcome))], "light")
+    # Then each has its number, dark on what is only framed and light on what is filled
+    numbers = re.findall(r'</g><text class="(on|off)" [^>]*>(\d+)</text>', html)
+    assert [number for _, number in sorted(numbers, key=lambda one: int(one[1]))] == [
+        str(day.start.day) for day in days(len(Outcome))
+    ]
+    assert sum(ground == "off" for ground, _ in numbers) == 3
+
+
+def test_each_word_of_the_legend_is_explained() -> None:
+    assert set(MEANINGS) == set(Outcome)
+    assert all(f'title="{escape(meaning)}"' in render([]) for meaning in MEANINGS.values())
+
+
+def test_a_year_fits_a_row_of_a_wide_screen() -> None:
+    # Given a year of days
+    html = render([series("day", days(365)[-324:], [Outcome.LANDED] * 324)], "light")
+    # When its months stand side by side
+    widths = [int(width) for width in re.findall(r'class="calendar" role="img" width="(\d+)"', html)]
+    gaps = re.search(r"\.calendars\{[^}]*gap:(\d+)px", html)
+    # Then they fit 1,920 pixels, less the page's own frame
+    assert gaps
+    assert len(widths) == 12
+    assert sum(widths) + 11 * int(gaps[1]) <= 1_920 - 50
 
 
 def _luminance(colour: str) -> float:
@@ -276,7 +358,8 @@ def test_the_colours_can_be_told_from_their_ground(theme: str) -> None:
     names = ("landed", "suspect", "in-progress", "failed", "given-up")
     cells = [colour(rf"\.{name} rect\{{fill:(#\w{{6}})") for name in names]
     mark = colour(r"g circle\{fill:none;stroke:(#\w{6})")
-    # Then text has 4.5:1, cells and their marks have 3:1
+    # Then text has 4.5:1, cells have 3:1 to their ground; what is written in them is text as well
+    assert all(_contrast(cell, mark) >= 4.5 for cell in cells)
     assert all(_contrast(word, card) >= 4.5 for word in words)
     assert all(_contrast(cell, ground) >= 3 for cell, ground in product(cells, (card, mark)))
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SIZE, PITCH = 15, 18
 """A cell and its distance to the next, in pixels."""
+DAY_WIDTH, DAY_HEIGHT, DAY_PITCH, DAY_LINE = 18, 25, 20, 27
+"""A cell that shows the number of its day above its mark, and the distances to the next ones."""
 HOURS_DRAWN = 14 * 25
 """Hourly windows that get a cell each; more of them share one cell a day."""
 
@@ -40,6 +42,10 @@ _SHAPES = {
 }
 
 
+OUTLINED = {Outcome.EMPTY, Outcome.CUT, Outcome.MISSING}
+"""Cells that are a frame around the ground, and not filled."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a window goes: in which block, under which heads, and in which of its cells."""
@@ -51,6 +57,8 @@ class Place:
     column: int
     cell: str
     """What the cell stands for, in words."""
+    number: str = ""
+    """What stands in the cell itself, for people to find it."""
 
 
 @dataclass
@@ -62,13 +70,20 @@ class Block:
     rows: dict[int, str] = field(default_factory=dict)
     cells: dict[tuple[int, int], list[WindowCoverage]] = field(default_factory=dict)
     names: dict[tuple[int, int], str] = field(default_factory=dict)
+    numbers: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    @property
+    def pitch(self) -> tuple[int, int]:
+        """The distances from a cell to the next one in its row and in its column."""
+        return (DAY_PITCH, DAY_LINE) if any(self.numbers.values()) else (PITCH, PITCH)
 
     def draw(self) -> str:
         """Return the block as one SVG, readable by itself."""
         left = 54 if any(self.rows.values()) else 0
         head = (18 if self.title else 0) + (18 if any(self.columns) else 0)
         last_row = max((row for row, _ in self.cells), default=0)
-        width, height = left + PITCH * len(self.columns), head + PITCH * (last_row + 1)
+        across, down = self.pitch
+        width, height = left + across * len(self.columns), head + down * (last_row + 1)
         box = f"0 0 {width} {height}"
         found = [window.outcome for windows in self.cells.values() for window in windows]
         summary = f"{self.title or 'Windows'}: {count_words(found)}"
@@ -79,14 +94,15 @@ class Block:
         if self.title:
             parts.append(f'<text class="name" x="{left}" y="12">{escape(self.title)}</text>')
         for column, text in enumerate(self.columns):
-            middle = left + PITCH * column + SIZE / 2
+            middle = left + across * column + (across - PITCH + SIZE) / 2
             parts.append(f'<text class="head" x="{middle:g}" y="{head - 6}">{escape(text)}</text>')
         for row, text in self.rows.items():
-            parts.append(f'<text class="side" x="0" y="{head + PITCH * row + 11}">{escape(text)}</text>')
+            parts.append(f'<text class="side" x="0" y="{head + down * row + 11}">{escape(text)}</text>')
         for (row, column), windows in sorted(self.cells.items()):
-            x, y = left + PITCH * column, head + PITCH * row
+            x, y = left + across * column, head + down * row
             worst = max((window.outcome for window in windows), key=lambda outcome: outcome.gravity)
-            parts.append(_cell(x, y, worst, _describe(self.names[row, column], windows)))
+            told = _describe(self.names[row, column], windows)
+            parts.append(_cell(x, y, worst, told, self.numbers[row, column]))
         return "".join([*parts, "</svg>"])
 
 
@@ -110,11 +126,12 @@ def blocks(windows: Sequence[WindowCoverage], every: Every) -> list[Block]:
         block.rows[place.row] = place.side
         block.cells.setdefault(spot, []).append(window)
         block.names[spot] = place.cell
+        block.numbers[spot] = place.number
     return list(found.values())
 
 
 def _hour(start: datetime, first: datetime) -> Place:
-    heads = [str(hour) if hour % 6 == 0 else "" for hour in range(25)]
+    heads = [str(hour) if hour % 3 == 0 else "" for hour in range(25)]
     row = (start.date() - first.date()).days
     side = f"{start.day} {_MONTHS[start.month - 1]}"
     return Place("", heads, row, side, start.hour, f"{side} {start.year}, {start:%H:%M}")
@@ -123,7 +140,7 @@ def _hour(start: datetime, first: datetime) -> Place:
 def _day(start: datetime, _first: datetime) -> Place:
     row, column = divmod(start.replace(day=1).weekday() + start.day - 1, 7)
     month = f"{_MONTHS[start.month - 1]} {start.year}"
-    return Place(month, "MTWTFSS", row, "", column, f"{start.day} {month}")
+    return Place(month, "MTWTFSS", row, "", column, f"{start.day} {month}", str(start.day))
 
 
 def _week(start: datetime, first: datetime) -> Place:
@@ -149,10 +166,19 @@ def _describe(name: str, windows: Sequence[WindowCoverage]) -> str:
     return f"{name}: {windows[0].outcome}" + (f", {windows[0].note}" if windows[0].note else "")
 
 
-def _cell(x: int, y: int, outcome: Outcome, title: str) -> str:
+def _cell(x: int, y: int, outcome: Outcome, title: str, number: str = "") -> str:
+    """Draw a cell; where it has a number, that stands above the mark and outside the cell's own group."""
     name = outcome.value.replace(" ", "-")
     told = f"<title>{escape(title)}</title>" if title else ""
+    if not number:
+        rect = '<rect x=".75" y=".75" width="13.5" height="13.5" rx="3"/>'
+        return f'<g class="{name}" transform="translate({x} {y})">{told}{rect}{_SHAPES[outcome]}</g>'
+    # The mark's own 15 pixels lie in the lower part.
+    x, y = x + 1, y + 11
+    rect = f'<rect x="-.25" y="-10.25" width="{DAY_WIDTH - 1.5}" height="{DAY_HEIGHT - 1.5}" rx="3"/>'
+    ground = "off" if outcome in OUTLINED else "on"
+    lower = 0 if _SHAPES[outcome] else 5
     return (
-        f'<g class="{name}" transform="translate({x} {y})">{told}'
-        f'<rect x=".75" y=".75" width="13.5" height="13.5" rx="3"/>{_SHAPES[outcome]}</g>'
+        f'<g class="{name}" transform="translate({x} {y})">{told}{rect}{_SHAPES[outcome]}</g>'
+        f'<text class="{ground}" x="{x + 8}" y="{y + lower}">{number}</text>'
     )

@@ -7,10 +7,11 @@ leaves its frame from 360 px on.
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
 
 from logferry.coverage.calendar import blocks, swatch
 from logferry.ledger.status import Outcome, count_words
@@ -28,12 +29,26 @@ BLOCKS_DRAWN = 24
 """Calendars a series: two years of months; older windows are counted in the table and not drawn."""
 TROUBLES_LISTED = 12
 
+MEANINGS = {
+    Outcome.LANDED: "it is in the bucket, whole",
+    Outcome.EMPTY: "it is in the bucket, and the vendor had nothing for that time",
+    Outcome.SUSPECT: "it is in the bucket, but may not be everything: look at it",
+    Outcome.EARLY: "it is in the bucket, but was asked for before its time was over: it is asked for again",
+    Outcome.CUT: "the vendor's limit was reached: it is there once its parts are",
+    Outcome.IN_PROGRESS: "it is being exported now",
+    Outcome.MISSING: "nobody ever asked for it: the next collection does",
+    Outcome.FAILED: "it failed: the next collection tries again",
+    Outcome.GIVEN_UP: "it failed as often as it may: only a person starts it again",
+}
+"""What each word means, for who rests a pointer on it."""
+CERTAIN = {Outcome.LANDED, Outcome.EMPTY}
+
 _HEADS = ("Window", "Outcome", "What is known")
 
 _COLOURS = {
     "light": {
         "ink": "#16191f", "quiet": "#5f6b7a", "line": "#d5dbe1", "ground": "#ffffff", "card": "#f7f9fa",
-        "landed": "#1f8a5b", "suspect": "#b3700a", "progress": "#2a6fc9", "failed": "#c8323c",
+        "landed": "#1a7f52", "suspect": "#985c04", "progress": "#2a6fc9", "failed": "#c8323c",
         "given": "#6f3a9c", "mark": "#ffffff",
     },
     "dark": {
@@ -49,16 +64,19 @@ background:{ground};padding:12px;box-sizing:border-box;max-width:100%;overflow-w
 .logferry h2{{font-size:15px;line-height:1.3;margin:0;color:{ink};font-weight:600}}
 .logferry p{{margin:2px 0 0;color:{quiet}}}
 .logferry section{{background:{card};border:1px solid {line};border-radius:8px;padding:12px;margin:12px 0 0}}
-.logferry .share{{float:right;font-size:20px;font-weight:600;margin-left:12px;color:{ink}}}
+.logferry .share{{margin-left:8px;color:{quiet}}}
 .logferry .legend{{display:flex;flex-wrap:wrap;gap:4px 16px;color:{quiet};margin:8px 0 0;\
 padding:0;list-style:none}}
 .logferry .legend li{{display:flex;align-items:center;gap:6px;margin:0}}
-.logferry .calendars{{display:flex;flex-wrap:wrap;gap:14px 22px;align-items:flex-start;margin:12px 0 0}}
+.logferry .calendars{{display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start;margin:12px 0 0}}
 .logferry svg.calendar{{max-width:100%;height:auto;display:block}}
 .logferry svg.swatch{{flex:none}}
 .logferry text{{font:10px system-ui,"Amazon Ember",Helvetica,Arial,sans-serif;fill:{quiet}}}
 .logferry text.name{{font-size:11px;font-weight:600;fill:{ink}}}
 .logferry text.head{{text-anchor:middle;font-size:9px}}
+.logferry text.on,.logferry text.off{{font-size:10px;font-weight:600;text-anchor:middle;\
+pointer-events:none;fill:{mark}}}
+.logferry text.off{{fill:{ink}}}
 .logferry g path,.logferry g circle{{fill:none;stroke:{mark};stroke-width:1.7;stroke-linecap:round}}
 .logferry g rect{{stroke-width:1.5}}
 .logferry .landed rect{{fill:{landed};stroke:{landed}}}
@@ -84,27 +102,45 @@ flex:0 0 84px}}
 """
 
 
-def render(found: Sequence[SeriesCoverage], theme: Theme = "auto") -> str:
-    """Return the coverage of series as HTML; `auto` follows the reader's own light or dark."""
+def render(
+    found: Sequence[SeriesCoverage],
+    theme: Theme = "auto",
+    as_of: datetime | None = None,
+    zone: str = "UTC",
+    most: int = SERIES_DRAWN,
+) -> str:
+    """Return the coverage of series as HTML.
+
+    Args:
+        found: The series, drawn in this order.
+        theme: `auto` follows the reader's own light or dark.
+        as_of: When the ledger was read; now by default.
+        zone: The IANA time zone whose calendar the windows follow.
+        most: How many series are drawn; the others are counted.
+
+    """
+    seen = (as_of or datetime.now(UTC)).astimezone(ZoneInfo(zone))
     everything = [window.outcome for series in found for window in series.windows]
     windows = "1 window" if len(everything) == 1 else f"{len(everything):,} windows"
     parts = [f"<style>{_style(theme)}</style>", '<div class="logferry">', "<h2>Coverage</h2>"]
     parts.append(f"<p>{len(found):,} series, {windows}: {count_words(everything)}.</p>")
+    parts.append(f"<p>As of {seen.day} {seen:%b %Y, %H:%M} {escape(zone)}.</p>")
     parts.append(_legend())
-    parts.extend(map(_section, found[:SERIES_DRAWN]))
-    if len(found) > SERIES_DRAWN:
-        parts.append(f"<p>{len(found) - SERIES_DRAWN:,} more series are counted above and not drawn.</p>")
+    parts.extend(map(_section, found[:most]))
+    if len(found) > most:
+        parts.append(f"<p>{len(found) - most:,} more series are counted above and not drawn.</p>")
     return "".join([*parts, "</div>"])
 
 
-def page(found: Sequence[SeriesCoverage]) -> str:
-    """Return the coverage as a page of its own."""
+def page(found: Sequence[SeriesCoverage], as_of: datetime | None = None, zone: str = "UTC") -> str:
+    """Return the coverage as a page of its own; the arguments are those of `render`."""
+    drawn = render(found, "auto", as_of, zone)
     style = "body{margin:0}@media(prefers-color-scheme:dark){body{background:#0f1722}}"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>Logferry coverage</title><style>{style}</style></head><body>{render(found)}</body></html>\n"
+        f"<title>Logferry coverage</title><style>{style}</style></head><body>{drawn}</body></html>\n"
     )
 
 
@@ -116,7 +152,9 @@ def _style(theme: Theme) -> str:
 
 
 def _legend() -> str:
-    items = "".join(f"<li>{swatch(outcome)}{outcome}</li>" for outcome in Outcome)
+    items = "".join(
+        f'<li title="{escape(MEANINGS[outcome])}">{swatch(outcome)}{outcome}</li>' for outcome in Outcome
+    )
     return f'<ul class="legend">{items}</ul>'
 
 
@@ -133,7 +171,7 @@ def _section(found: SeriesCoverage) -> str:
     left_out = sum(map(len, (cell for block in drawn[:-BLOCKS_DRAWN] for cell in block.cells.values())))
     earlier = f"<p>{left_out:,} earlier windows are counted and not drawn.</p>" if left_out else ""
     return (
-        f'<section><span class="share">{_share(found.windows)}</span><h2>{escape(what)}</h2>'
+        f'<section><h2>{escape(what)}<span class="share">{_share(found.windows)}</span></h2>'
         f"<p>{escape(' · '.join(where))}</p>"
         f"<p>{count_words(window.outcome for window in found.windows)}</p>"
         f'<div class="calendars">{pictures}</div>{earlier}{_troubles(found.windows, found.every)}</section>'
@@ -145,10 +183,10 @@ def _pair(name: str, value: object) -> str:
 
 
 def _share(windows: Sequence[WindowCoverage]) -> str:
-    """Return the share of windows that are there in percent, 100 only when all are."""
+    """Return the share of windows that are whole for certain, in percent, 100 only when all are."""
     if not windows:
         return "-"
-    return f"{100 * sum(window.outcome.there for window in windows) // len(windows)} %"
+    return f"{100 * sum(window.outcome in CERTAIN for window in windows) // len(windows)} %"
 
 
 def _troubles(windows: Sequence[WindowCoverage], every: Every) -> str:

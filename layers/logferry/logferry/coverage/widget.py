@@ -5,17 +5,22 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from logferry import runtime
 from logferry.coverage.coverage import coverage_of, coverage_of_all
-from logferry.coverage.page import Theme, render
+from logferry.coverage.page import SERIES_DRAWN, Theme, render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from logferry.ledger.repository import Ledger
     from logferry.ledger.status import SeriesCoverage
+
+REPLY_BYTES = 5_900_000
+"""Lambda replies at most 6 MB: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 DESCRIPTION = """## Logferry coverage
 
@@ -54,7 +59,21 @@ def show(event: Mapping[str, Any]) -> str:
     parameters = {name: value for name, value in event.items() if name != "widgetContext"}
     context = event.get("widgetContext") or {}
     theme: Theme = "dark" if context.get("theme") == "dark" else "light"
-    return render(covered(runtime.ledger(), parameters), theme)
+    ledger = runtime.ledger()
+    return fitting(covered(ledger, parameters), theme, ledger.now(), zone_of(parameters))
+
+
+def fitting(found: Sequence[SeriesCoverage], theme: Theme, as_of: datetime, zone: str) -> str:
+    """Return the picture with as many series drawn as a reply of Lambda can carry."""
+    most = SERIES_DRAWN
+    while len(json.dumps(drawn := render(found, theme, as_of, zone, most))) > REPLY_BYTES and most > 1:
+        most //= 2
+    return drawn
+
+
+def zone_of(document: Mapping[str, Any]) -> str:
+    """Return the zone whose calendar a collection's input follows; UTC where it names none."""
+    return str(document.get("timezone") or "UTC")
 
 
 def covered(ledger: Ledger, document: Mapping[str, Any]) -> list[SeriesCoverage]:

@@ -47,6 +47,9 @@ class Outcome(StrEnum):
         return _ORDER[self]
 
 
+_WORDS = {"ExecutionAborted": "stopped by a person", "States.Timeout": "stopped at its time limit"}
+"""What people call the ends of an execution that are no errors of a step."""
+
 _ORDER = {outcome: place for place, outcome in enumerate(Outcome)}
 
 
@@ -80,7 +83,12 @@ def note_of(row: ExportRecord | None) -> str:
         return ""
     if row.state is RecordState.FAILED:
         times = "once" if row.failures == 1 else f"{row.failures} times"
-        return f"failed {times}, last with {row.item.get('error')}: {row.item.get('cause', '')}"
+        failed = f"failed {times}" if row.failures else ""
+        error = str(row.item.get("error"))
+        if error in _WORDS:
+            return ", then ".join(filter(None, [failed, _WORDS[error]]))
+        last = f"last with {error}: {row.item.get('cause', '')}"
+        return f"{failed}, {last}" if failed else last
     if row.state is RecordState.CUT:
         return str(row.item.get("cut", ""))
     if not row.landed:
