@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import ssl
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from logferry import runtime
 from logferry.errors import (
@@ -21,12 +23,14 @@ from logferry.errors import (
 from logferry.ledger.repository import Ledger
 from logferry.ledger.table import FencedError
 from logferry.sources.registry import source_named
+from logferry.storage.bucket import find
 from tests.integration.steps import BUCKET, Steps, arn, example, stage
 from tests.sandbox.vendor import Delivery, Reply, Vendors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from logferry.storage.bucket import Existing
     from tests.sandbox.vendor.messages import Received
 
 LOG, IBM = example("spark-log-csv"), example("ibm-activity-tracker")
@@ -331,6 +335,68 @@ def test_what_several_killed_fetches_put_is_all_taken_away(steps: Steps) -> None
     steps.abandon(LOG, "DeliveryError", name="two")
     # Then no earlier version comes back
     assert steps.keys == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_locked_version_is_left_for_the_next_attempt(
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    told: bool,
+) -> None:
+    # Given a bucket with Object Lock, whose refusal says so or whose HEAD does, and a fetch that was killed
+    s3 = runtime.s3()
+    monkeypatch.setenv("BUCKET", "locked")
+    steps.forget()
+    region = {"LocationConstraint": "eu-west-2"}
+    s3.create_bucket(
+        Bucket="locked",
+        CreateBucketConfiguration=region,  # type: ignore[arg-type]
+        ObjectLockEnabledForBucket=True,
+    )
+    retention: Any = {"Mode": "COMPLIANCE", "Days": 1}
+    s3.put_object_lock_configuration(
+        Bucket="locked",
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}},
+    )
+    state = steps.ready(LOG)
+    put_and_killed(steps, state)
+    if told:
+        monkeypatch.setattr("logferry.export._leftovers.find", lambda *found: unlocked(find(*found)))
+        monkeypatch.setattr(s3, "delete_object", refused_by_lock)
+    # When the export is given up
+    answer = steps.abandon(LOG, "DeliveryError", "no")
+    # Then that is no failure of its own, and the log says what lies there
+    assert answer == {"Error": "DeliveryError", "Cause": "no"}
+    [key, manifest] = [each["Key"] for each in s3.list_objects_v2(Bucket="locked")["Contents"]]
+    left = {vars(record)["key"] for record in caplog.records if "locked" in record.message}
+    assert left == {key, manifest}
+    # And the next attempt replaces it
+    steps.end("one")
+    result = steps.run(LOG, name="two")[-1]
+    assert result["state"] == "LANDED"
+    current = s3.head_object(Bucket="locked", Key=key)["VersionId"]
+    assert current == result["objects"][0]["version_id"]
+
+
+def test_a_permission_that_lacks_is_no_lock(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_and_killed(steps, steps.ready(LOG))
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, "DeleteObject")
+    denied.response["ResponseMetadata"] = {"HTTPStatusCode": 403}  # type: ignore[typeddict-item]
+    failing_once(monkeypatch, runtime.s3(), "delete_object", denied)
+    with pytest.raises(DeliveryError, match="s3:DeleteObjectVersion"):
+        steps.abandon(LOG, "DeliveryError", "no")
+
+
+def unlocked(there: Existing | None) -> Existing | None:
+    """Give what S3 says to a role that may not read retentions."""
+    return replace(there, locked=False) if there else None
+
+
+def refused_by_lock(**_: Any) -> Any:
+    message = "Access Denied because object protected by object lock."
+    raise ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, "DeleteObject")
 
 
 # ---- whose object

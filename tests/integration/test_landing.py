@@ -488,6 +488,7 @@ def test_payloads_are_neither_signed_nor_sent_in_chunks(mocked: Bucket) -> None:
     for operation in ("UploadPart", "PutObject", "CompleteMultipartUpload"):
         headers = {name.lower(): value for name, value in sent[operation].items()}
         assert headers["x-amz-checksum-crc32"]
+        assert operation != "PutObject" or headers["x-amz-sdk-checksum-algorithm"] == b"CRC32"
         assert "x-amz-trailer" not in headers
         assert "transfer-encoding" not in headers
     assert sent["UploadPart"]["X-Amz-Content-SHA256"] == b"UNSIGNED-PAYLOAD"

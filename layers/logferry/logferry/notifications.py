@@ -166,7 +166,9 @@ def _sentences(document: Mapping[str, Any]) -> str:
     return (
         f"Logferry could not export {what}.{when}{where}\n"
         f"Why: {document['error']}: {document['cause']}\n"
-        "Nothing of this attempt is under the final key. What to do: mend the cause if it is named above, "
+        "Nothing of this attempt has landed: what it may have put under the final key is taken away, or "
+        "replaced by the next attempt where Object Lock holds it.\n"
+        "What to do: mend the cause if it is named above, "
         "then start the export again with the same input; a collection does so by itself on its next run.\n"
         f"Execution: {document['execution']}"
     )

@@ -9,6 +9,7 @@ from logferry.export._ownership import uncommitted
 from logferry.export._vendor import final_key
 from logferry.storage.bucket import abort_uploads, find, remove
 from logferry.storage.keys import manifest_key
+from logferry.telemetry import log
 
 if TYPE_CHECKING:
     from logferry.ledger.record import ExportRecord
@@ -20,6 +21,7 @@ def clear(source: Source, request: ExportRequest, row: ExportRecord) -> None:
     """Abort this export's open uploads, and take away what was put but never committed to the ledger.
 
     To be called when the ledger's fence is down: a fetch that still runs can then commit nothing any more.
+    What Object Lock holds is left there, and said so in the log.
     Raises DeliveryError.
     """
     s3, settings = runtime.s3(), runtime.settings()
@@ -35,7 +37,13 @@ def clear(source: Source, request: ExportRequest, row: ExportRecord) -> None:
                 and _is_ours(request, row)
             ):
                 found = True
-                remove(s3, settings.bucket, name, there, settings.bucket_owner)
+                if not remove(s3, settings.bucket, name, there, settings.bucket_owner):
+                    # The row keeps its nonce, so that the next attempt puts its own version over it.
+                    log().warning(
+                        "locked, left for the next attempt",
+                        extra={"key": name, "version_id": there.version_id},
+                    )
+                    break
         if not found:
             return
         place += 1

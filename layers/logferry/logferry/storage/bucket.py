@@ -83,6 +83,8 @@ class Existing:
     size: int
     metadata: Mapping[str, str] = field(default_factory=dict)
     crc32: int | None = None
+    locked: bool = False
+    """Whether S3 says that Object Lock holds it; to a role that may not read retentions it does not."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ def find(s3: S3Client, bucket: str, key: str, owner: str | None = None) -> Exist
         size=reply["ContentLength"],
         metadata=reply["Metadata"],
         crc32=None if not checksum or "-" in checksum else int.from_bytes(base64.b64decode(checksum)),
+        locked="ObjectLockMode" in reply or reply.get("ObjectLockLegalHoldStatus") == "ON",
     )
 
 
@@ -160,6 +163,7 @@ def write_json(
             Key=key,
             Body=body,
             ContentType="application/json",
+            ChecksumAlgorithm="CRC32",  # Object Lock asks for the name too
             ChecksumCRC32=checksum_text(isal_zlib.crc32(body)),
             Metadata=metadata or {},
             **arguments,
@@ -192,14 +196,26 @@ def abort_upload(s3: S3Client, bucket: str, key: str, upload_id: str, owner: str
             raise delivery_error("AbortMultipartUpload", bucket, key, error) from error
 
 
-def remove(s3: S3Client, bucket: str, key: str, existing: Existing, owner: str | None = None) -> None:
+def remove(s3: S3Client, bucket: str, key: str, existing: Existing, owner: str | None = None) -> bool:
     """Take away just the version that `find` gave; what was there before it is current again.
 
-    Raises DeliveryError.
+    False where Object Lock holds it: it stays, and a new version may be put over it. Raises DeliveryError.
     """
     version: dict[str, Any] = {"VersionId": existing.version_id} if existing.version_id else {}
-    with delivering("DeleteObject", bucket, key):
+    try:
         s3.delete_object(Bucket=bucket, Key=key, **version, **owned_by(owner))
+    except (ClientError, BotoCoreError) as error:
+        if existing.version_id and _is_locked(error, existing):
+            return False
+        raise delivery_error("DeleteObject", bucket, key, error) from error
+    return True
+
+
+def _is_locked(error: Exception, existing: Existing) -> bool:
+    """Check whether a refusal is a lock's: S3 says AccessDenied there too, "protected by object lock"."""
+    if not isinstance(error, ClientError) or error.response["Error"].get("Code") not in DENIED:
+        return False
+    return existing.locked or "object lock" in error.response["Error"].get("Message", "").lower()
 
 
 @contextmanager

@@ -181,6 +181,7 @@ class ObjectWriter:
         self._count()
         return self._s3.put_object(
             Body=body,
+            ChecksumAlgorithm="CRC32",  # Object Lock asks for the name too
             ChecksumCRC32=checksum_text(self._crc32),
             **self._target,
             **self._about,
