@@ -5,12 +5,13 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logferry.errors import InvalidRequestError
+from logferry.models.job import FileKind
 from logferry.models.request import ExportRequest, Window, digest
-from logferry.storage.keys import manifest_key, object_key
+from logferry.storage.keys import MANIFEST, manifest_key, object_key
 
 DAY = Window(datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 19, tzinfo=UTC))
 CALL = "2bf68a86-8a0e-4dd8-8c3c-7e0f0a1d5b11"
@@ -151,3 +152,36 @@ def test_fractions_of_a_second_are_kept_apart() -> None:
 
 def test_an_id_that_ends_like_an_index_is_another_call() -> None:
     assert object_key(call("quote-1"), [], "json") != object_key(call("quote", 1), [], "json")
+
+
+SLY = st.sampled_from(["x.json.manifest", "x.zip.manifest", ".manifest", "a.xlsx.manifest.json", "b.json"])
+WINDOWS = st.builds(
+    lambda start, length: Window(start, start + length),
+    MOMENTS,
+    st.timedeltas(timedelta(microseconds=1), timedelta(400)),
+)
+REQUESTS = st.builds(call, CALL_IDS | SLY, st.none() | st.integers(0, 99)) | st.builds(
+    windowed, st.none() | st.fixed_dictionaries({"call_ids": st.lists(SLY, min_size=1)}), WINDOWS
+)
+FILES = st.builds(
+    object_key,
+    REQUESTS,
+    st.lists(NAMES | TRICKY | SLY, max_size=3),
+    st.sampled_from([kind.extension for kind in FileKind]),
+    st.just(1) | st.integers(1, 99),
+)
+
+
+@given(FILES, FILES)
+@example(object_key(call("x.json.manifest"), [], "json"), object_key(call("x"), [], "json"))
+def test_no_file_has_the_key_of_a_manifest(one: str, other: str) -> None:
+    assert one != manifest_key(other)
+    assert not one.endswith(MANIFEST)
+
+
+def test_a_call_that_is_named_like_a_manifest_gets_another_key() -> None:
+    # Given a call whose id spells out the manifest's name of another call
+    first = manifest_key(object_key(call("x"), [], "json"))
+    # Then
+    assert object_key(call("x.json.manifest"), [], "json") != first
+    assert object_key(call(CALL), [], "json") == f"spark-call/acme-uat/calls/{CALL}.json"

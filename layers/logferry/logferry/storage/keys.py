@@ -52,7 +52,10 @@ def object_key(request: ExportRequest, folder: Sequence[str], extension: str, in
 
 
 def manifest_key(key: str) -> str:
-    """Return the key of the manifest that is written last, beside the first file of an export."""
+    """Return the key of the manifest that is written last, beside the first file of an export.
+
+    No file has such a key: its name ends in one dot and extension, and no stem ends in `.manifest`.
+    """
     return key + MANIFEST
 
 
@@ -70,20 +73,21 @@ def call_name(request: ExportRequest, suffix: str) -> str:
     """Name a call's file `{call_id}[-{index}]`, from what singles the call out in its target.
 
     Two calls never share a name: an id that ends like an index has that hyphen encoded, unless it is a UUID.
+    Nor does a name look like another one's manifest: the only dots in it are those of the extension.
     """
     call_id, *rest = (str(request.target[key]) for key in request.item if request.target.get(key) is not None)
-    stem = encode(call_id)
+    stem = encode(call_id, dots=True)
     if not UUID.fullmatch(call_id):
         stem = BEFORE_A_NUMBER.sub("%2D", stem)
-    return "-".join([stem, *map(encode, rest)]) + suffix
+    return "-".join([stem, *(encode(part, dots=True) for part in rest)]) + suffix
 
 
-def encode(part: str) -> str:
-    """Percent-encode one part of a key; over 200 bytes, it is cut and ends in a hash of the whole."""
+def encode(part: str, *, dots: bool = False) -> str:
+    """Percent-encode one part of a key, `dots` too; over 200 bytes, it is cut and ends in its hash."""
     if not part:
         raise InvalidRequestError("a part of the object key is empty: give every name in the target")
     encoded = quote(part, safe="", errors="surrogatepass")
-    if not part.strip("."):  # S3 keeps `.` and `..`; tools that copy a bucket to disk follow them
+    if dots or not part.strip("."):  # S3 keeps `.` and `..`; tools that copy a bucket to disk follow them
         encoded = encoded.replace(".", "%2E")
     if len(encoded) <= PART_BYTES:
         return encoded
