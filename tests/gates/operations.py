@@ -40,6 +40,8 @@ def _logs(template: dict[str, Any]) -> Iterator[str]:
     for name, resource in groups.items():
         if resource["Properties"].get("RetentionInDays") != SERVICE_RETENTION:
             yield f"{name}: keeps its logs for ever"
+        if "AWS::StackId" not in json.dumps(resource["Properties"].get("LogGroupName")):
+            yield f"{name}: is in the way of the next stack of this name"
     for name, resource in of_type(template, FUNCTION):
         group = resource["Properties"].get("LoggingConfig", {}).get("LogGroup")
         if not isinstance(group, dict) or group.get("Ref") not in groups:

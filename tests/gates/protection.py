@@ -9,7 +9,13 @@ from tests.gates.deployment import FUNCTION, as_list, branches, of_type, text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEPT = ("AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::DynamoDB::Table", "AWS::KMS::Key")
+KEPT = (
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
+    "AWS::DynamoDB::Table",
+    "AWS::KMS::Key",
+    "AWS::Logs::LogGroup",
+)
 RETAIN = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 """A first deploy that fails leaves nothing behind."""
 KEY_PROPERTY = {

@@ -17,6 +17,8 @@ from logferry.ledger.repository import Ledger
 from logferry.ledger.table import Table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
     from mypy_boto3_s3 import S3Client
 
@@ -111,6 +113,12 @@ def secret(connection: str, *, fresh: bool) -> str:
 @cache
 def tokens() -> dict[str, tuple[str, float]]:
     """Return the access tokens of this process: by connection and secret, each with the time it expires."""
+    return {}
+
+
+@cache
+def pictures() -> dict[str, tuple[str, datetime]]:
+    """Return the coverage pictures of this process: by what was asked for, each with its time."""
     return {}
 
 

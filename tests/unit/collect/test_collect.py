@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -451,6 +451,19 @@ def test_the_widget_without_parameters_draws_everything(stack: Stack) -> None:
     html = show({"widgetContext": {"theme": "light"}})
     # Then it is drawn
     assert "1 series, 1 window: 1 landed." in html
+
+
+def test_the_widget_reads_the_ledger_once_a_minute(stack: Stack) -> None:
+    # Given a picture that was drawn
+    stack.land(19)
+    drawn = show({})
+    # When another day lands, and the picture is asked for at once and a minute later
+    stack.land(18)
+    at_once = show({})
+    stack.ledger.now = lambda: NOW + timedelta(minutes=1)
+    # Then it is shown again, and then drawn again
+    assert at_once == drawn
+    assert "2 windows: 2 landed" in show({})
 
 
 def test_the_widget_describes_itself() -> None:

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import escape
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
@@ -156,6 +156,29 @@ def test_single_calls_have_no_calendar(ledger: Ledger) -> None:
     # When the coverage of everything is read
     # Then it is not in it
     assert coverage_of_all(ledger, NOW) == []
+
+
+def test_the_picture_of_everything_reads_cheaply_and_only_what_it_draws(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a day, and calls of the same series
+    land(ledger, days(1)[0])
+    asked: list[dict[str, Any]] = []
+    client = ledger._table._client  # noqa: SLF001 - what DynamoDB is asked for is what it costs
+    paginator = client.get_paginator("query")
+
+    class Paginator:
+        def paginate(self, **arguments: Any) -> Any:
+            asked.append(arguments)
+            return paginator.paginate(**arguments)
+
+    monkeypatch.setattr(client, "get_paginator", lambda _: Paginator())
+    # When
+    assert len(coverage_of_all(ledger, NOW)) == 1
+    coverage_of(ledger, request(), "day", days(2))
+    # Then each read costs half, and ends before the calls
+    assert [each["ConsistentRead"] for each in asked] == [False] * 3
+    assert all(each["ExpressionAttributeValues"][":last"]["S"] < "call/" for each in asked[1:])
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "auto"])

@@ -119,6 +119,10 @@ def test_the_dashboard_is_json_once_its_references_are_filled_in() -> None:
         body = json.loads(text(resource["Properties"]["DashboardBody"]))
 
         assert len(body["widgets"]) >= 6, name
+        # The picture costs reads of the ledger, and does not run before a viewer allows it.
+        [picture] = [each["properties"] for each in body["widgets"] if each["type"] == "custom"]
+        assert not any(picture["updateOn"].values())
+        assert "lambda:InvokeFunction" in picture["title"]
 
 
 def test_outputs_name_what_the_next_tool_needs() -> None:

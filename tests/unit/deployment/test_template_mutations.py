@@ -438,6 +438,13 @@ MUTATIONS: dict[str, Mutation] = {
     "environments in clear": key_of_functions_dropped,
     # operations
     "logs for ever": dropped("FetchLogs", P, "RetentionInDays"),
+    "logs lost with the stack": dropped("FetchLogs", "DeletionPolicy"),
+    "logs in the way of the next stack": changed(
+        "FetchLogs", P, "LogGroupName", to={"Fn::Sub": "/aws/lambda/${AWS::StackName}-fetch"}
+    ),
+    "logs that the key does not know": changed(
+        "FetchLogs", P, "LogGroupName", to={"Fn::Sub": "/aws/lambda/fetch-${AWS::StackId}"}
+    ),
     "logs to a group of Lambda's own making": dropped("StatusFunction", P, "LoggingConfig"),
     "execution data in the logs": changed(
         "ExportStateMachine", P, "Logging", "IncludeExecutionData", to=True

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from logferry import runtime
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 REPLY_BYTES = 5_900_000
 """Lambda replies at most 6 MB: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+KEPT = timedelta(minutes=1)
+"""How long a picture is shown again: several viewers at once, or one who clicks, read the ledger once."""
 
 DESCRIPTION = """## Logferry coverage
 
@@ -59,8 +62,13 @@ def show(event: Mapping[str, Any]) -> str:
     parameters = {name: value for name, value in event.items() if name != "widgetContext"}
     context = event.get("widgetContext") or {}
     theme: Theme = "dark" if context.get("theme") == "dark" else "light"
-    ledger = runtime.ledger()
-    return fitting(covered(ledger, parameters), theme, ledger.now(), zone_of(parameters))
+    ledger, kept = runtime.ledger(), runtime.pictures()
+    now, asked = ledger.now(), json.dumps([parameters, theme], sort_keys=True)
+    for stale in [each for each, (_, drawn) in kept.items() if now - drawn >= KEPT]:
+        del kept[stale]
+    if asked not in kept:
+        kept[asked] = fitting(covered(ledger, parameters), theme, now, zone_of(parameters)), now
+    return kept[asked][0]
 
 
 def fitting(found: Sequence[SeriesCoverage], theme: Theme, as_of: datetime, zone: str) -> str:

@@ -53,14 +53,21 @@ class Ledger:
         return ExportRecord(item) if item else None
 
     def rows(
-        self, series_id: str, first: str = " ", last: str = "\uffff", *, newest_first: bool = False
+        self,
+        series_id: str,
+        first: str = " ",
+        last: str = "\uffff",
+        *,
+        newest_first: bool = False,
+        consistent: bool = True,
     ) -> Iterator[ExportRecord]:
         """Return the rows of a series in the order of their windows, from sort key `first` to `last`."""
-        return map(ExportRecord, self._table.query(series_id, first, last, newest_first=newest_first))
+        found = self._table.query(series_id, first, last, newest_first=newest_first, consistent=consistent)
+        return map(ExportRecord, found)
 
-    def series(self) -> Iterator[dict[str, Any]]:
+    def series(self, *, consistent: bool = True) -> Iterator[dict[str, Any]]:
         """Return the known series: `{series_id, source, connection, target, filters}` each."""
-        for row in self.rows(REGISTRY):
+        for row in self.rows(REGISTRY, consistent=consistent):
             yield {"series_id": row.item["window"], **row.item["request"]}
 
     # ---- claiming (the decisions are in `claim.py`)

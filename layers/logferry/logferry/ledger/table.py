@@ -37,13 +37,16 @@ class Table:
         return _unmarshal(found["Item"]) if "Item" in found else None
 
     def query(
-        self, series: str, first: str, last: str, *, newest_first: bool = False
+        self, series: str, first: str, last: str, *, newest_first: bool = False, consistent: bool = True
     ) -> Iterator[dict[str, Any]]:
-        """Read, consistently, the items of a series with `first` ≤ sort key ≤ `last`, in their order."""
+        """Read the items of a series with `first` ≤ sort key ≤ `last`, in their order.
+
+        A read that is not `consistent` may miss the last second's writes, and costs half.
+        """
         with _delivery("Query"):
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._name,
-                ConsistentRead=True,
+                ConsistentRead=consistent,
                 ScanIndexForward=not newest_first,
                 KeyConditionExpression="#s = :s AND #w BETWEEN :first AND :last",
                 ExpressionAttributeNames={"#s": "series", "#w": "window"},
