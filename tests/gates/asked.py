@@ -105,7 +105,7 @@ def _keys(account: Account) -> Iterator[Case]:
         "PlanRole": ("dynamodb", "s3"),
         "ReportRole": ("dynamodb", "s3", "sns"),
         "CoverageRole": ("dynamodb",),
-        "UnpackRole": ("s3", "sqs"),
+        "UnpackRole": ("dynamodb", "s3", "sqs"),
     }.items():
         for service in services:
             yield True, Request(account.arn(role), "kms:Decrypt", key, via(service))

@@ -104,6 +104,7 @@ EXPECTED: dict[str, set[str]] = {
         "sqs:SendMessage",
     },
     "UnpackRole": {
+        "dynamodb:GetItem",
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
         "s3:GetObject",

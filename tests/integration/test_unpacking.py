@@ -8,15 +8,19 @@ import json
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from logferry.errors import CorruptDownloadError, DeliveryError
+from logferry.ledger.record import ExportRecord
 from logferry.runtime import Settings
+from logferry.sources.registry import source_named
 from logferry.storage.bucket import s3_config
 from logferry.storage.manifest import SCHEMA
 from logferry.unpack.unpack import unpack
+from tests.integration.steps import example
 from tests.unit.verify.archives import Wanted, zipped
 
 if TYPE_CHECKING:
@@ -24,10 +28,14 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+    from logferry.models.request import ExportRequest
     from tests.sandbox.s3server import S3Server
 
 FOLDER = "spark-log-csv/acme-uat/Motor/Quote/date=2026-11-18/"
 STEM = FOLDER + "20261118T000000Z--20261119T000000Z"
+REQUEST = source_named("spark-log-csv").read(
+    {key: value for key, value in example("spark-log-csv").items() if key != "filters"}
+)
 NOTHING = {"unpacked": 0, "kept": 0, "packed": 0, "removed": 0}
 
 
@@ -39,7 +47,16 @@ class Store:
     name: str
     seconds: float = 900.0
     clock: Callable[[], float] = lambda: 0.0
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the ledger has of each export."""
+    waits: list[float] = field(default_factory=list)
+    sleep: Callable[[float], None] | None = None
     _landings: Iterator[int] = field(default_factory=itertools.count)
+
+    def read_row(self, request: ExportRequest) -> ExportRecord | None:
+        """Read a row as the ledger does."""
+        item = self.rows.get(request.export_id)
+        return ExportRecord(item) if item else None
 
     def land(
         self, *entries: tuple[str, bytes], mended: Mapping[bytes, bytes] | None = None, **changes: Any
@@ -52,7 +69,8 @@ class Store:
         landed = {"key": f"{STEM}.zip", "version_id": version, "size": len(body)}
         document = {
             "schema": SCHEMA,
-            "export_id": "e" * 64,
+            "export_id": REQUEST.export_id,
+            "request": REQUEST.identity(),
             "bucket": self.name,
             "key": f"{STEM}.zip",
             "content_type": "application/zip",
@@ -62,11 +80,12 @@ class Store:
         }
         key = f"{STEM}.zip.manifest.json"
         self.s3.put_object(Bucket=self.name, Key=key, Body=json.dumps(document).encode())
+        self.rows[REQUEST.export_id] = {"state": "LANDED", "landed_at": "now", "objects": [landed]}
         return key
 
     def unpack(self, key: str, bucket: str | None = None) -> dict[str, Any]:
         event = {"detail": {"bucket": {"name": bucket or self.name}, "object": {"key": key}}}
-        counts = unpack(event, self.seconds, self.clock)
+        counts = unpack(event, self.seconds, self.clock, self.sleep or self.waits.append)
         assert counts.pop("key") == key
         return counts
 
@@ -105,7 +124,9 @@ def store_at(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Store:
     settings = Settings(name, "", "", "", "", nothing, nothing, resubmit=False)
     monkeypatch.setattr("logferry.runtime.s3", lambda: s3)
     monkeypatch.setattr("logferry.runtime.settings", lambda: settings)
-    return Store(s3, name)
+    store = Store(s3, name)
+    monkeypatch.setattr("logferry.runtime.ledger", lambda: SimpleNamespace(read=store.read_row))
+    return store
 
 
 @pytest.fixture
@@ -245,6 +266,7 @@ def test_an_entry_whose_crc_is_wrong_is_not_written(store: Store) -> None:
     manifest = json.loads(store.s3.get_object(Bucket=store.name, Key=key)["Body"].read())
     manifest["objects"][0]["version_id"] = version
     store.s3.put_object(Bucket=store.name, Key=key, Body=json.dumps(manifest).encode())
+    store.rows[REQUEST.export_id]["objects"] = manifest["objects"]
     # When
     with pytest.raises(CorruptDownloadError, match="is damaged"):
         store.unpack(key)
@@ -321,6 +343,47 @@ def test_what_is_no_manifest_of_an_archive_beside_it_is_left_alone(
 
     assert store.unpack(key) == NOTHING
     assert store.unpacked() == {}
+
+
+def test_a_forged_manifest_is_left_alone(store: Store) -> None:
+    # Given somebody who may write to the bucket, and writes an archive and a manifest that names it
+    store.unpack(store.land(("1.csv", b"true")))
+    rows = json.loads(json.dumps(store.rows))
+    key = store.land(("1.csv", b"forged"))
+    # When it is looked at, also where the ledger has never heard of such an export
+    for store.rows in ({}, rows):
+        assert store.unpack(key) == NOTHING
+    # Then nobody waits, and what lies there is what landed
+    assert store.waits == []
+    assert store.unpacked() == {"1.csv.gz": b"true"}
+    # And a manifest that says it is another export's is none
+    assert store.unpack(store.land(("1.csv", b"forged"), export_id="e" * 64)) == NOTHING
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["first", "refresh"])
+def test_a_landing_that_the_ledger_does_not_know_yet_is_tried_again(store: Store, *, earlier: bool) -> None:
+    # Given a fetch that has written the manifest, and not the ledger's row
+    row = {"state": "SUBMITTED"}
+    if earlier:
+        store.unpack(store.land(("1.csv", b"old")))
+        row = {**store.rows[REQUEST.export_id], **row}
+    key = store.land(("1.csv", b"new"))
+    landed, store.rows[REQUEST.export_id] = store.rows[REQUEST.export_id], row
+    # When it never does, then Lambda's retry is asked for
+    with pytest.raises(DeliveryError, match="does not say yet"):
+        store.unpack(key)
+    assert sum(store.waits) > 5
+    # And when it does after some seconds, the landing is unpacked
+    store.sleep = lambda _: store.rows.update({REQUEST.export_id: landed})
+    assert store.unpack(key) == {**NOTHING, "unpacked": 1}
+    assert store.unpacked() == {"1.csv.gz": b"new"}
+
+
+def test_a_refresh_on_its_way_does_not_hold_up_what_landed_before(store: Store) -> None:
+    key = store.land(("1.csv", b"1"))
+    store.rows[REQUEST.export_id]["state"] = "CLAIMED"
+
+    assert store.unpack(key) == {**NOTHING, "unpacked": 1}
 
 
 def test_a_manifest_that_is_no_json_or_gone_is_left_alone(store: Store) -> None:

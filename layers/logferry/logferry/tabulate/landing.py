@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from logferry import runtime
-from logferry.errors import InvalidRequestError
-from logferry.ledger.record import RecordState
 from logferry.models.request import digest
-from logferry.sources.registry import source_named
-from logferry.storage.manifest import read_manifest
+from logferry.unpack.certified import Nothing, export_named, ledger_row, manifest_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from logferry.models.feed import Feed
     from logferry.models.request import ExportRequest
     from logferry.sources.base import Source
@@ -26,14 +20,6 @@ GROUP_SIZE: Final = 32 * 1024**2
 """Compressed bytes of landed records in a row group, which is held while it is filled."""
 GROUP_ROWS: Final = 100_000
 DAY: Final = re.compile(r"/date=(\d{4}-\d{2}-\d{2})/")
-
-
-class Nothing(Exception):  # noqa: N818 - no failure: an event that leads to no table
-    """What an event names is not to be tabulated; the text says why."""
-
-
-class NotYet(Exception):  # noqa: N818 - no failure: the caller looks again
-    """The manifest is written just before the ledger says that it landed."""
 
 
 @dataclass(frozen=True)
@@ -71,36 +57,14 @@ def find_landing(bucket: str, key: str) -> Landing:
 
     Raises Nothing, NotYet and DeliveryError.
     """
-    settings = runtime.settings()
-    if bucket != settings.bucket:
-        raise Nothing("another bucket")
-    manifest = read_manifest(runtime.s3(), bucket, key, settings.bucket_owner)
-    if manifest is None:
-        raise Nothing("no manifest")
-    try:
-        source = source_named(str(manifest.request.get("source")))
-        request = source.read(manifest.request)
-        day = DAY.search(key) if request.export_id == manifest.export_id else None
-    except (InvalidRequestError, KeyError, TypeError, ValueError, AttributeError):
-        day = None
+    manifest = manifest_at(bucket, key)
+    source, request = export_named(manifest)
+    day = DAY.search(key)
     if day is None:
-        raise Nothing("a manifest of no export")
+        raise Nothing("a manifest of no day")
     if source.feed is None:
         raise Nothing("its source feeds no table")
-    item = _landed(manifest, request)
+    item = ledger_row(manifest, request)
     size, records = int(item.get("size") or 0), int(item.get("records") or 0)
     group_rows = GROUP_SIZE * records // size if size and records else GROUP_ROWS
     return Landing(manifest, source, source.feed, request, day[1], max(1, min(group_rows, GROUP_ROWS)))
-
-
-def _landed(manifest: Manifest, request: ExportRequest) -> Mapping[str, Any]:
-    """Return the ledger's row where it names the manifest's versions. Raise Nothing and NotYet."""
-    record = runtime.ledger().read(request)
-    if record is None:
-        raise Nothing("the ledger does not know it")
-    named = [(str(each["key"]), each.get("version_id")) for each in record.item.get("objects") or ()]
-    if not record.landed or named != [(each.key, each.version_id) for each in manifest.objects]:
-        if record.state is not RecordState.LANDED:
-            raise NotYet(f"the ledger does not say yet that {manifest.key} has landed")
-        raise Nothing("the ledger names another version")
-    return record.item

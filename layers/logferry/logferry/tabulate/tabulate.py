@@ -24,13 +24,14 @@ from logferry.storage.bucket import (
     owned_by,
 )
 from logferry.storage.writer import ObjectWriter
-from logferry.tabulate.landing import Nothing, NotYet, find_landing
+from logferry.tabulate.landing import find_landing
 from logferry.tabulate.landing_rows import landing_rows
 from logferry.tabulate.parquet import write_table
 from logferry.tabulate.rows import Counts, batched
 from logferry.tabulate.schema import TABLES
 from logferry.tabulate.values import microseconds
 from logferry.telemetry import log, measure
+from logferry.unpack.certified import Nothing, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 READ_BYTES: Final = 256 * 1024
 SPARE_SECONDS: Final = 15.0
 TURNS: Final = 5
-PAUSES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""Seconds to wait for the ledger, which follows the manifest at once; after a kill only a later try helps."""
 
 
 class TableChanged(Exception):  # noqa: N818 - no failure: the caller looks again
@@ -71,26 +70,13 @@ def tabulate(
 
     for _ in range(TURNS):
         try:
-            return Tabulating(_wait_for_landing(bucket, key, sleep), check).run()
+            return Tabulating(patiently(lambda: find_landing(bucket, key), sleep), check).run()
         except Nothing as nothing:
             log().info("nothing to tabulate", extra={"key": key, "reason": str(nothing)})
             return {"key": key, "table_key": None, "rows": 0, "row_errors": 0}
         except (TableChanged, AlreadyThere, Conflict) as change:
             log().info("looking again", extra={"key": key, "reason": type(change).__name__})
     raise DeliveryError(f"{key} changed {TURNS} times while it was tabulated: try again later")
-
-
-def _wait_for_landing(bucket: str, key: str, sleep: Callable[[float], None]) -> Landing:
-    """Find the landing; wait some seconds for the ledger. Raise Nothing and DeliveryError."""
-    for pause in PAUSES:
-        try:
-            return find_landing(bucket, key)
-        except NotYet:
-            sleep(pause)
-    try:
-        return find_landing(bucket, key)
-    except NotYet as early:
-        raise DeliveryError(f"{early}; the next try looks again") from early
 
 
 class Tabulating:

@@ -1,7 +1,8 @@
 """Unpack: the entries of a landed archive as objects that Athena and Spark read, beside the archive itself.
 
-An event only says that a key is worth a look. What is done follows from the manifest that lies there now, and
-is done again until nothing has changed meanwhile: so duplicate, late and crossing events all end the same.
+An event only says that a key is worth a look. What is done follows from the manifest that lies there now and
+from the ledger, and is done again until nothing has changed meanwhile: so duplicate, late and crossing events
+all end the same.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from logferry.storage.bucket import (
     http_status,
     owned_by,
 )
-from logferry.storage.manifest import read_manifest
 from logferry.storage.writer import ObjectWriter
 from logferry.telemetry import log
+from logferry.unpack.certified import Nothing, export_named, ledger_row, manifest_at, patiently
 from logferry.unpack.entry_keys import EntryKeys
 from logferry.unpack.json_lines import JsonLines
 from logferry.unpack.repack import Repacked
@@ -64,28 +65,31 @@ class Changed(Exception):  # noqa: N818 - no failure: the caller looks again
 
 
 def unpack(
-    event: Mapping[str, Any], seconds: float, clock: Callable[[], float] = time.monotonic
+    event: Mapping[str, Any],
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
     """Bring `unpacked/` in line with the manifest that an S3 `Object Created` event names, within `seconds`.
 
     Gives `{key, unpacked, kept, packed, removed}`: the manifest's key and numbers of entries, `kept` being
     those that were there already, `packed` those of no use to Athena, `removed` those of an earlier landing.
-    Raises DeliveryError; CorruptDownloadError where entries could not be read, after all others were written.
+    Raises DeliveryError, also where the ledger does not say yet that it landed; CorruptDownloadError where
+    entries could not be read, after all others were written.
     Event: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html.
     """
     bucket, key = event["detail"]["bucket"]["name"], event["detail"]["object"]["key"]
-    settings, deadline = runtime.settings(), clock() + seconds - SPARE_SECONDS
+    deadline = clock() + seconds - SPARE_SECONDS
 
     def check() -> None:
         if clock() > deadline:
             raise DeliveryError(f"unpacking {key} takes too long; the next try goes on from here")
 
     for _ in range(TURNS):
-        manifest = None
-        if bucket == settings.bucket:
-            manifest = read_manifest(runtime.s3(), bucket, key, settings.bucket_owner)
-        if manifest is None or manifest.content_type != ARCHIVE:
-            log().info("nothing to unpack", extra={"key": key, "manifest": manifest is not None})
+        try:
+            manifest = patiently(lambda: _landed(bucket, key), sleep)
+        except Nothing as nothing:
+            log().info("nothing to unpack", extra={"key": key, "reason": str(nothing)})
             return {"key": key, **dict.fromkeys(COUNTS, 0)}
         archives = [Unpacking(manifest, landed, check) for landed in manifest.objects]
         try:
@@ -102,6 +106,16 @@ def unpack(
             raise CorruptDownloadError(f"{len(broken)} entries could not be unpacked: {shown}")
         return {"key": key, **counts}
     raise DeliveryError(f"{key} changed {TURNS} times while it was unpacked: try again later")
+
+
+def _landed(bucket: str, key: str) -> Manifest:
+    """Return the manifest of a landed archive, as the ledger has it. Raises Nothing and NotYet."""
+    manifest = manifest_at(bucket, key)
+    if manifest.content_type != ARCHIVE:
+        raise Nothing("no archive")
+    _, request = export_named(manifest)
+    ledger_row(manifest, request)
+    return manifest
 
 
 class Unpacking:
